@@ -1,0 +1,179 @@
+"""What the parts ask of one another. Each Protocol has one real adapter, put in place by `daemon.py`."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol
+from zoneinfo import ZoneInfo
+
+from assistant.events import Event
+from assistant.models import Approval, Chunk, Completion, Notice, Operation, Receipt, UserContext
+
+
+class Clock(Protocol):
+    """The time, so that a run can be repeated."""
+
+    def now(self) -> datetime:
+        """Now, with the user's zone."""
+        ...
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The user's zone."""
+        ...
+
+
+class LanguageModel(Protocol):
+    """A model that completes a chat; `engine` gives the one on the device."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether a model is chosen and its file is there (it may not be loaded yet)."""
+        ...
+
+    def complete(self, request: Completion) -> AsyncIterator[Chunk]:
+        """Stream the completion. Closing the iterator cancels within one token.
+
+        Raises ModelMissing, WorkerDied, ContextOverflow.
+        """
+        ...
+
+    async def tokenize(self, text: str) -> int:
+        """How many tokens `text` is."""
+        ...
+
+
+class Secrets(Protocol):
+    """Passwords and tokens, by name; never in the database or in config.yaml."""
+
+    async def get(self, name: str) -> str | None:
+        """The secret, or None where none is stored."""
+        ...
+
+    async def put(self, name: str, value: str) -> None:
+        """Store or replace a secret."""
+        ...
+
+    async def delete(self, name: str) -> bool:
+        """Forget a secret; False where there was none."""
+        ...
+
+
+class Bus(Protocol):
+    """Events to every open surface."""
+
+    def publish(self, event: Event) -> None:
+        """Hand the event to all who listen now; never blocks."""
+        ...
+
+
+class Notifier(Protocol):
+    """Reaches the user outside any surface: a desktop notification."""
+
+    async def show(self, notice: Notice) -> bool:
+        """True where the desktop took it."""
+        ...
+
+
+class Outbox(Protocol):
+    """Outward acts after their yes: durable, held, done once."""
+
+    async def submit(self, approval: Approval) -> Receipt:
+        """Record an approved act (durably) and hold it. The receipt says until when it can be undone."""
+        ...
+
+    async def cancel(self, operation: str) -> Receipt:
+        """Undo an act that is still held. Raises Conflict when it has left, NotFound."""
+        ...
+
+    async def list(self, *, open_only: bool = False, limit: int = 100) -> Sequence[Operation]:
+        """Newest first."""
+        ...
+
+    async def resolve(self, operation: str, *, happened: bool) -> Receipt:
+        """The person says whether an UNKNOWN act happened; if not, it is sent again."""
+        ...
+
+
+class Schedules(Protocol):
+    """Things due at a time, kept over restarts; each due time fires once."""
+
+    async def add(
+        self, key: str, *, skill: str, due: datetime, payload: Mapping[str, Any], recurrence: str | None = None
+    ) -> None:
+        """Add or replace. `recurrence` is an RFC 5545 RRULE without its prefix; `due` is its first occurrence."""
+        ...
+
+    async def remove(self, key: str, *, skill: str) -> bool:
+        """False where there was none."""
+        ...
+
+    async def list(self, *, skill: str) -> Sequence[Scheduled]:
+        """Open ones, soonest first."""
+        ...
+
+
+class Scheduled(Protocol):
+    """One open schedule."""
+
+    @property
+    def key(self) -> str: ...
+    @property
+    def due(self) -> datetime: ...
+    @property
+    def recurrence(self) -> str | None: ...
+    @property
+    def payload(self) -> Mapping[str, Any]: ...
+
+
+class Index(Protocol):
+    """Full-text search over a skill's own documents; Chinese is found as well as English."""
+
+    async def put(self, documents: Sequence[Document]) -> None:
+        """Add or replace by id."""
+        ...
+
+    async def delete(self, ids: Sequence[str]) -> None:
+        """Forget them."""
+        ...
+
+    async def search(
+        self, query: str, *, limit: int = 20, where: Mapping[str, str | int | bool] | None = None
+    ) -> Sequence[str]:
+        """Ids, best first. `where` filters on the documents' `fields`."""
+        ...
+
+    async def stamps(self) -> Mapping[str, str]:
+        """Id → stamp of all documents, to see what changed."""
+        ...
+
+
+class Document(Protocol):
+    """What an index holds of one thing."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def text(self) -> str: ...
+    @property
+    def stamp(self) -> str: ...
+    @property
+    def fields(self) -> Mapping[str, str | int | bool]: ...
+
+
+class Users(Protocol):
+    """Who the user is and whom they know."""
+
+    def current(self) -> UserContext:
+        """The user's context now."""
+        ...
+
+
+class Folders(Protocol):
+    """Where a skill may keep files of its own."""
+
+    def of(self, skill: str) -> Path:
+        """Its folder, made if need be (0700)."""
+        ...

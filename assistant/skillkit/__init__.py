@@ -1,0 +1,77 @@
+"""All that a skill may import: `from assistant.skillkit import tool, Context, Result, …`."""
+
+from assistant.errors import (
+    AccountError as AccountError,
+)
+from assistant.errors import (
+    AskAgain as AskAgain,
+)
+from assistant.errors import (
+    Conflict as Conflict,
+)
+from assistant.errors import (
+    NotConfigured as NotConfigured,
+)
+from assistant.errors import (
+    NotFound as NotFound,
+)
+from assistant.errors import (
+    Rejected as Rejected,
+)
+from assistant.errors import (
+    SkillFailed as SkillFailed,
+)
+from assistant.models import (
+    Completion as Completion,
+)
+from assistant.models import (
+    Message as Message,
+)
+from assistant.models import (
+    Notice as Notice,
+)
+from assistant.models import (
+    Operation as Operation,
+)
+from assistant.models import (
+    Person as Person,
+)
+from assistant.models import (
+    Prepared as Prepared,
+)
+from assistant.models import (
+    PreviewField as PreviewField,
+)
+from assistant.models import (
+    Priority as Priority,
+)
+from assistant.models import (
+    UserContext as UserContext,
+)
+from assistant.ports import Document as Document
+from assistant.ports import Scheduled as Scheduled
+from assistant.skillkit.context import Context as Context
+from assistant.skillkit.declare import (
+    Result as Result,
+)
+from assistant.skillkit.declare import (
+    Uncertain as Uncertain,
+)
+from assistant.skillkit.declare import (
+    commit as commit,
+)
+from assistant.skillkit.declare import (
+    fires as fires,
+)
+from assistant.skillkit.declare import (
+    reconcile as reconcile,
+)
+from assistant.skillkit.declare import (
+    starts as starts,
+)
+from assistant.skillkit.declare import (
+    tool as tool,
+)
+from assistant.skillkit.declare import (
+    undo as undo,
+)

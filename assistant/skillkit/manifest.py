@@ -1,0 +1,95 @@
+"""`skill.yaml`: what a skill is and what it may do. All that the daemon reads of a skill that is not bundled."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError, field_validator
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from assistant.errors import ConfigError
+from assistant.models import Effect, Value
+
+API_VERSION = 1
+_NAME = re.compile(r"[a-z][a-z0-9_]{1,30}")
+
+
+class ToolDeclaration(Value):
+    """What the policy must know of a tool before it runs. Its arguments' types come from the code."""
+
+    effect: Effect
+    sensitive: tuple[str, ...] = ()
+    """Arguments whose value decides who is reached or how much is paid."""
+    outward_if: str | None = None
+    """The effect becomes `outward` when this argument is given (an event with attendees)."""
+    returns: Literal["tool", "untrusted"] = "untrusted"
+    """Whether what it returns is the assistant's own structure or other people's words."""
+
+
+class Setting(Value):
+    """One setting of a skill, under `skills.<name>.settings.<key>` of config.yaml."""
+
+    type: Literal["str", "int", "float", "bool", "path", "list", "secret"]
+    default: Any = None
+    description: dict[str, str]
+    """By language: at least `en` and `zh`."""
+
+
+class Permissions(Value):
+    """What a skill may reach. Nothing, unless said."""
+
+    network: tuple[str, ...] = ()
+    """`host:port` each; `*` is a host that the user sets."""
+    files: tuple[str, ...] = ()
+    """Folders it reads, `rw:` before those it writes."""
+    secrets: tuple[str, ...] = ()
+    """Names of secrets it uses."""
+
+
+class Manifest(Value):
+    """A whole `skill.yaml`."""
+
+    name: str
+    version: str
+    api: int
+    description: dict[str, str]
+    languages: tuple[str, ...] = ("en", "zh")
+    tools: dict[str, ToolDeclaration]
+    """By the tool's name without the skill's: `search`, not `email.search`."""
+    permissions: Permissions = Permissions()
+    settings: dict[str, Setting] = Field(default_factory=dict)
+    enabled: bool = True
+    """Bundled skills only: on unless the user turns it off."""
+
+    @field_validator("name")
+    @classmethod
+    def _is_identifier(cls, name: str) -> str:
+        if not _NAME.fullmatch(name):
+            raise ValueError("lower-case letters, digits and _ only, 2 to 31 characters")
+        return name
+
+    @field_validator("api")
+    @classmethod
+    def _is_known(cls, api: int) -> int:
+        if api != API_VERSION:
+            raise ValueError(f"this assistant speaks api {API_VERSION}")
+        return api
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read and check `folder/skill.yaml`. Raises ConfigError with file, key and problem."""
+    file = folder / "skill.yaml"
+    try:
+        raw = YAML(typ="safe").load(file.read_text(encoding="utf-8"))
+        return Manifest.model_validate(raw)
+    except OSError as error:
+        raise ConfigError("config.unreadable", file=str(file), problem=error.strerror or str(error)) from error
+    except (YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError("config.not_yaml", file=str(file), problem=str(error).replace("\n", " ")) from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"]) or "(top)"
+        raise ConfigError("config.invalid", file=str(file), key=key, line=0, problem=first["msg"]) from error
