@@ -1,0 +1,78 @@
+"""Opening the database: WAL, migrations in order, a backup before them, a check at the start.
+
+All access is from the daemon's event loop's thread (statements are short) or from a thread with a connection of its own.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlite_utils import Database
+
+from assistant.store import migrations
+
+_APPLIED = "migrations"
+_BACKUPS_KEPT = 5
+
+
+def open_database(file: Path | str, *, durable: bool = False) -> Database:
+    """Open (and make, and migrate) the database. `":memory:"` gives an empty one for tests.
+
+    `durable` waits for the disk at each commit (`synchronous=FULL`): for the outbox, approvals and the audit, where a
+    receipt given must survive a power cut. Other connections use NORMAL.
+    """
+    connection = sqlite3.connect(file, timeout=30, check_same_thread=False, isolation_level=None)
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
+    connection.execute("PRAGMA foreign_keys=ON")
+    connection.row_factory = sqlite3.Row
+    if file != ":memory:":
+        Path(file).chmod(0o600)
+    db = Database(connection)
+    _migrate(db, Path(file) if file != ":memory:" else None)
+    return db
+
+
+@contextmanager
+def transaction(db: Database) -> Iterator[sqlite3.Connection]:
+    """All or nothing; takes the write lock at once, so that two writers can't deadlock."""
+    connection = db.conn
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield connection
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
+
+
+def _migrate(db: Database, file: Path | None) -> None:
+    db.conn.execute(f"CREATE TABLE IF NOT EXISTS {_APPLIED} (name TEXT PRIMARY KEY) STRICT")
+    applied = {row["name"] for row in db.conn.execute(f"SELECT name FROM {_APPLIED}")}
+    steps = sorted(module.name for module in pkgutil.iter_modules(migrations.__path__))
+    missing = [step for step in steps if step not in applied]
+    if not missing:
+        return
+    if applied and file is not None:
+        _back_up(db, file, missing[0])
+    for step in missing:
+        module = importlib.import_module(f"{migrations.__name__}.{step}")
+        with transaction(db) as connection:
+            module.apply(db)
+            connection.execute(f"INSERT INTO {_APPLIED} (name) VALUES (?)", (step,))
+
+
+def _back_up(db: Database, file: Path, before: str) -> None:
+    folder = file.parent / "backups"
+    folder.mkdir(exist_ok=True, mode=0o700)
+    target = folder / f"before-{before}.db"
+    target.unlink(missing_ok=True)
+    db.conn.execute("VACUUM INTO ?", (str(target),))
+    target.chmod(0o600)
+    for old in sorted(folder.glob("before-*.db"), key=lambda backup: backup.stat().st_mtime)[:-_BACKUPS_KEPT]:
+        old.unlink()
