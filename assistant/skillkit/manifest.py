@@ -38,6 +38,17 @@ class Setting(Value):
     """By language: at least `en` and `zh`."""
 
 
+class Lookup(Value):
+    """How an argument that no person says (a message's id) is found: by calling another tool of the skill first."""
+
+    tool: str
+    """The skill's tool that finds it: `search`."""
+    by: tuple[str, ...]
+    """Arguments of that tool that a sentence may name instead: `sender`, `query`."""
+    field: str
+    """The field of its items that is the value."""
+
+
 class Permissions(Value):
     """What a skill may reach. Nothing, unless said."""
 
@@ -59,6 +70,8 @@ class Manifest(Value):
     languages: tuple[str, ...] = ("en", "zh")
     tools: dict[str, ToolDeclaration]
     """By the tool's name without the skill's: `search`, not `email.search`."""
+    lookups: dict[str, Lookup] = Field(default_factory=dict)
+    """By argument name, for all tools of the skill: `message_id: {tool: search, by: [sender, query], …}`."""
     permissions: Permissions = Permissions()
     settings: dict[str, Setting] = Field(default_factory=dict)
     enabled: bool = True

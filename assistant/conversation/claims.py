@@ -1,0 +1,21 @@
+"""Words that claim a deed ("I've sent it"): said only where a receipt exists (DESIGN, law 5)."""
+
+from __future__ import annotations
+
+import re
+
+_CLAIM = re.compile(
+    r"\bI(?:['’]ve| have| just|['’]ll have)?(?: just| already| now| successfully)* (?:sent|added|scheduled|booked|paid|deleted"
+    r"|archived|created|transferred|forwarded|replied|saved|cancelled|canceled|set (?:up )?(?:a|the|your) (?:reminder|timer"
+    r"|alarm))\b"
+    r"|\b(?:reminder|timer|email|mail|message|transfer|event|booking) (?:has been|was|is now) (?:sent|set|added|created"
+    r"|scheduled|made|booked)\b"
+    r"|(?:已经?|已为您|已帮您|已给您|我(?:为您|帮您|给您|帮你|给你))(?:经|为您|帮您|给您|帮你|给你)?(?:成功)?"
+    r"(?:发送|发出|添加|预订|支付|删除|归档|创建|转账|转发|回复|保存|取消|设置|设好)",
+    re.IGNORECASE,
+)
+
+
+def claims_a_deed(text: str) -> bool:
+    """Whether `text` says that something was done for the user."""
+    return bool(_CLAIM.search(text))

@@ -1,0 +1,355 @@
+"""One turn, from words to receipt: templates, then the model, then code that checks and runs. The one way in.
+
+Renders nothing and knows no surface; every surface gets the same stream of events.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import defaultdict
+from collections.abc import AsyncIterator
+from datetime import datetime
+from functools import partial
+
+from assistant.config import ConversationSettings
+from assistant.conversation.arguments import World, completed, step_for
+from assistant.conversation.claims import claims_a_deed
+from assistant.conversation.execute import Executor, Work
+from assistant.conversation.intents import Match, Sentences
+from assistant.conversation.language import detect
+from assistant.conversation.planner import Planned, Planner
+from assistant.conversation.sessions import Sessions
+from assistant.conversation.spans import Masked, mask
+from assistant.errors import AskAgain, AssistantError, Cancelled, SkillFailed
+from assistant.events import (
+    ApprovalWanted,
+    Event,
+    Failed,
+    Question,
+    ReceiptIssued,
+    Reply,
+    Token,
+    ToolFinished,
+    ToolStarted,
+    TurnDone,
+    TurnStarted,
+)
+from assistant.locale import Catalogue
+from assistant.models import Approval, Language, Plan, Priority, Receipt, Step, Turn, UserContext, Via
+from assistant.ports import Clock, Users
+from assistant.safety.approvals import Approvals
+from assistant.skillkit.loader import Skills
+
+_log = logging.getLogger(__name__)
+
+
+class Conversation:
+    """Takes turns and streams what becomes of them."""
+
+    def __init__(
+        self,
+        *,
+        sentences: Sentences,
+        planner: Planner,
+        executor: Executor,
+        sessions: Sessions,
+        approvals: Approvals,
+        skills: Skills,
+        users: Users,
+        clock: Clock,
+        catalogue: Catalogue,
+        settings: ConversationSettings,
+    ) -> None:
+        self._sentences = sentences
+        self._planner = planner
+        self._executor = executor
+        self._sessions = sessions
+        self._approvals = approvals
+        self._skills = skills
+        self._users = users
+        self._clock = clock
+        self._catalogue = catalogue
+        self._settings = settings
+        self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    async def turn(self, turn: Turn) -> AsyncIterator[Event]:
+        """All events of the turn, in order, `TurnDone` last. Turns of one session wait for each other."""
+        async with self._locks[turn.session]:
+            record = _Record(turn, self._language(turn), time.monotonic())
+            async for event in self._guarded(self._take(turn, record), record):
+                yield event
+
+    async def decide(self, approval: str, *, approve: bool, bound_to: str | None, turn: Turn) -> AsyncIterator[Event]:
+        """Answer an approval from a surface's buttons; the events are those of a turn."""
+        async with self._locks[turn.session]:
+            record = _Record(turn, self._language(turn), time.monotonic())
+            async for event in self._guarded(self._answer(approval, approve, bound_to, turn, record), record):
+                yield event
+
+    async def undo(self, turn: Turn) -> AsyncIterator[Event]:
+        """Take back the newest act of the turn's session."""
+        async with self._locks[turn.session]:
+            record = _Record(turn, self._language(turn), time.monotonic())
+            async for event in self._guarded(self._undo(turn, record), record):
+                yield event
+
+    async def plan(
+        self, text: str, *, now: datetime | None = None, user: UserContext | None = None, language: str | None = None
+    ) -> Plan:
+        """What a turn would do, without doing any of it: reads included (DESIGN §6)."""
+        started = time.monotonic()
+        tongue = _supported(language) or detect(text)
+        world = self._world(tongue, now, user)
+        masked = mask(text, world.now)
+        planned = Planned.free(self._by_template(masked, world, tongue))
+        if planned is None:
+            async for piece in self._by_model(text, masked, world, "", Priority.PERSON):
+                planned = piece if isinstance(piece, Planned) else planned
+        assert planned is not None
+        step, usage = planned.step, planned.usage
+        return Plan(
+            kind=step.kind,
+            calls=step.calls,
+            missing=step.missing,
+            reply=step.reply or self._question(step, tongue),
+            via=step.via,
+            ms=round((time.monotonic() - started) * 1000),
+            prompt_tokens=usage.prompt_tokens if usage else None,
+            uncached_tokens=usage.prompt_tokens - usage.cached_tokens if usage else None,
+        )
+
+    # --- deciding ----------------------------------------------------------------------------------------------
+
+    def _by_template(self, masked: Masked, world: World, language: Language) -> Step | None:
+        match = self._sentences.match(masked, language)
+        return self._step_of(match, masked, world, language) if match else None
+
+    def _step_of(self, match: Match, masked: Masked, world: World, language: Language) -> Step:
+        if match.tool.startswith("core."):
+            return Step(kind="reply", reply=self._help(language) if match.tool == "core.help" else "", via="intent")
+        tool = self._skills.tool(match.tool)
+        return step_for(tool, {**match.slots, **match.fixed}, match.times, masked, world, "intent")
+
+    async def _by_model(
+        self, text: str, masked: Masked, world: World, session: str, priority: Priority
+    ) -> AsyncIterator[str | Planned]:
+        if not self._planner.ready:
+            yield Planned(Step(kind="escalate", via="model"), None)
+            return
+        history = self._sessions.history(session, self._settings.history_turns) if session else []
+        async for piece in self._planner.plan(text, masked, world, history, priority):
+            yield piece
+
+    # --- one turn ----------------------------------------------------------------------------------------------
+
+    async def _take(self, turn: Turn, record: _Record) -> AsyncIterator[Event]:
+        language = record.language
+        world = self._world(language, None, None)
+        masked = mask(turn.text, world.now)
+        match = self._sentences.match(masked, language)
+        waiting = self._approvals.pending(turn.session)
+        if match and match.tool in ("core.yes", "core.no") and len(waiting) == 1 and turn.present:
+            yes = match.tool == "core.yes"
+            async for event in self._answer(waiting[0].id, yes, waiting[0].bound_to, turn, record):
+                yield event
+            return
+        if match and match.tool == "core.undo":
+            async for event in self._undo(turn, record):
+                yield event
+            return
+        question = self._sessions.take_question(turn.session)
+        if question and match and match.tool == "core.no":
+            yield record.say(self._text(language, "conversation.dropped"), "intent")
+            return
+        step = self._answered(question, match, turn.text, masked, world)
+        if step is None and match and match.tool not in ("core.yes", "core.no"):
+            step = self._step_of(match, masked, world, language)
+        if step is None:
+            priority = Priority.PERSON if turn.present else Priority.AUTOMATION
+            async for piece in self._by_model(turn.text, masked, world, turn.session, priority):
+                if isinstance(piece, Planned):
+                    step = piece.step
+                else:
+                    yield Token(turn=turn.id, session=turn.session, text=piece)
+        assert step is not None
+        async for event in self._follow(step, turn, record):
+            yield event
+
+    def _answered(
+        self, question: Step | None, match: Match | None, text: str, masked: Masked, world: World
+    ) -> Step | None:
+        """The open question's step, if this turn answers it. A whole new request is a change of topic."""
+        if question is None or (match and not match.tool.startswith("core.") and match.literal > 2):
+            return None
+        return completed(question, text, masked, world)
+
+    async def _follow(self, step: Step, turn: Turn, record: _Record) -> AsyncIterator[Event]:
+        language = record.language
+        if step.kind == "call":
+            async for event in self._run(step, turn, record):
+                yield event
+        elif step.kind == "ask":
+            self._sessions.ask(turn, step)
+            yield record.ask(step.reply or self._question(step, language), step.missing)
+        elif step.kind == "escalate":
+            yield record.say(self._text(language, "conversation.no_model"), step.via)
+        else:
+            said = step.reply
+            if step.via == "model" and claims_a_deed(said):
+                said = self._text(language, "conversation.nothing_done")
+            yield record.say(said, step.via)
+
+    async def _run(self, step: Step, turn: Turn, record: _Record) -> AsyncIterator[Event]:
+        work = Work(turn=turn, language=record.language, said=record.said)
+        spoken: list[str] = []
+        for call in step.calls[: self._settings.max_steps]:
+            yield ToolStarted(turn=turn.id, session=turn.session, tool=call.tool, args=call.args, via=step.via)
+            try:
+                outcome = await self._executor.run(call, work)
+            except AskAgain as question:
+                yield ToolFinished(turn=turn.id, session=turn.session, tool=call.tool, ok=False)
+                self._sessions.ask(turn, step.model_copy(update={"kind": "ask", "missing": question.missing}))
+                message, _ = self._catalogue.explain(question, record.language)
+                yield record.ask(message, question.missing, question.choices)
+                return
+            except AssistantError:
+                yield ToolFinished(turn=turn.id, session=turn.session, tool=call.tool, ok=False)
+                raise
+            if isinstance(outcome, Approval):
+                yield ToolFinished(turn=turn.id, session=turn.session, tool=call.tool, ok=True)
+                yield ApprovalWanted(turn=turn.id, session=turn.session, approval=outcome)
+                spoken.append(self._text(record.language, "conversation.approval_wanted", title=outcome.prepared.title))
+            else:
+                yield ToolFinished(
+                    turn=turn.id, session=turn.session, tool=call.tool, ok=True, receipt=outcome.receipt
+                )
+                if outcome.text and (outcome.receipt or call is step.calls[-1]):
+                    spoken.append(outcome.text)
+        data = work.observations[-1].data if work.observations else None
+        yield record.say("\n".join(spoken), step.via, data)
+
+    async def _answer(
+        self, approval: str, approve: bool, bound_to: str | None, turn: Turn, record: _Record
+    ) -> AsyncIterator[Event]:
+        decided = self._approvals.decide(approval, approve, bound_to)
+        if not approve:
+            yield record.say(self._text(record.language, "conversation.refused", title=decided.prepared.title), "intent")
+            return
+        receipt = await self._executor.approve(decided)
+        yield ReceiptIssued(turn=turn.id, session=turn.session, receipt=receipt)
+        yield record.say(receipt.summary, "intent")
+
+    async def _undo(self, turn: Turn, record: _Record) -> AsyncIterator[Event]:
+        outcome = await self._executor.undo(turn.session, record.language)
+        if isinstance(outcome, Receipt):
+            yield ReceiptIssued(turn=turn.id, session=turn.session, receipt=outcome)
+            yield record.say(outcome.summary, "intent")
+        else:
+            yield record.say(outcome.text, "intent")
+
+    async def _guarded(self, events: AsyncIterator[Event], record: _Record) -> AsyncIterator[Event]:
+        """Begin, end, keep; and turn whatever goes wrong into one sentence."""
+        turn = record.turn
+        yield record.keep(TurnStarted(turn=turn.id, session=turn.session, text=turn.text))
+        try:
+            async for event in events:
+                yield record.keep(event)
+        except (asyncio.CancelledError, GeneratorExit):
+            self._store(record)
+            raise
+        except AssistantError as error:
+            if not isinstance(error, SkillFailed | AskAgain | Cancelled):
+                _log.warning("turn %s failed: %s", turn.id, error, exc_info=error)
+            yield record.keep(self._failed(error, record))
+        except Exception:
+            _log.exception("turn %s broke", turn.id)
+            yield record.keep(self._failed(AssistantError("internal"), record))
+        yield record.keep(
+            TurnDone(turn=turn.id, session=turn.session, ms=record.elapsed_ms(), at=self._clock.now())
+        )
+        self._store(record)
+
+    # --- small things ------------------------------------------------------------------------------------------
+
+    def _store(self, record: _Record) -> None:
+        kept = [event for event in record.events if not isinstance(event, Token)]
+        self._sessions.keep(record.turn, record.language, record.reply, record.via, record.elapsed_ms(), kept)
+
+    def _failed(self, error: AssistantError, record: _Record) -> Failed:
+        message, mend = self._catalogue.explain(error, record.language)
+        record.reply = record.reply or message
+        return Failed(
+            turn=record.turn.id, session=record.turn.session, code=error.code, message=message, mend=mend
+        )
+
+    def _world(self, language: Language, now: datetime | None, user: UserContext | None) -> World:
+        def explain(error: AssistantError) -> str:
+            return self._catalogue.explain(error, language)[0]
+
+        return World(now or self._clock.now(), user or self._users.current(), self._skills, explain)
+
+    def _language(self, turn: Turn) -> Language:
+        return _supported(turn.language) or detect(turn.text)
+
+    def _text(self, language: str, key: str, /, **data: object) -> str:
+        return self._catalogue.text(language, key, **data)
+
+    def _question(self, step: Step, language: Language) -> str:
+        """The question for the first missing argument: the skill's own, the usual one, or one from its description."""
+        if step.kind != "ask":
+            return ""
+        call, name = step.calls[-1], step.missing[0]
+        skill = call.tool.partition(".")[0]
+        say = partial(self._text, language)
+        for key in (f"{skill}.ask.{name}", f"conversation.ask.{name}"):
+            if self._catalogue.has(key):
+                return say(key, **{arg: value for arg, value in call.args.items() if isinstance(value, str)})
+        return say("conversation.ask.any", what=name.replace("_", " "))
+
+    def _help(self, language: Language) -> str:
+        lines = [f"• {text}" for text in self._skills.descriptions(language)]
+        return self._text(language, "conversation.help", skills="\n".join(lines))
+
+
+class _Record:
+    """What is kept of a turn while it runs."""
+
+    def __init__(self, turn: Turn, language: Language, started: float) -> None:
+        self.turn = turn
+        self.language = language
+        self.events: list[Event] = []
+        self.reply = ""
+        self.via: Via = "intent"
+        self._started = started
+
+    @property
+    def said(self) -> str:
+        """The user's words."""
+        return self.turn.text
+
+    def elapsed_ms(self) -> int:
+        """Milliseconds since the turn began."""
+        return round((time.monotonic() - self._started) * 1000)
+
+    def keep(self, event: Event) -> Event:
+        """Remember the event for the transcript."""
+        self.events.append(event)
+        return event
+
+    def say(self, text: str, via: Via, data: object = None) -> Reply:
+        """The reply."""
+        self.reply, self.via = text, via
+        return Reply(turn=self.turn.id, session=self.turn.session, text=text, via=via, data=data)
+
+    def ask(self, text: str, missing: tuple[str, ...], choices: tuple[str, ...] = ()) -> Question:
+        """The question."""
+        self.reply = text
+        return Question(turn=self.turn.id, session=self.turn.session, text=text, missing=missing, choices=choices)
+
+
+def _supported(language: str | None) -> Language | None:
+    if not language:
+        return None
+    return "zh" if language.lower().startswith("zh") else "en"

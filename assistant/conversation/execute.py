@@ -1,0 +1,173 @@
+"""From a call to its receipt: references resolved, arguments validated, judged, run, written down.
+
+The only module of the conversation that runs tools. What may run is decided in `safety.policy`; what an outward act
+needs before it happens is kept by `safety.approvals` and `safety.outbox`.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from assistant.conversation.origins import of_arguments
+from assistant.conversation.sessions import Sessions
+from assistant.errors import NotFound, PolicyDenied, SkillFailed
+from assistant.models import (
+    Action,
+    Approval,
+    Call,
+    Decision,
+    Label,
+    Language,
+    Observation,
+    Origin,
+    Prepared,
+    Receipt,
+    Turn,
+    Verdict,
+)
+from assistant.ports import Clock, Outbox
+from assistant.safety.approvals import Approvals
+from assistant.safety.audit import Audit
+from assistant.safety.policy import effective_effect, judge
+from assistant.skillkit.contexts import Contexts
+from assistant.skillkit.declare import Result
+from assistant.skillkit.loader import Skills, Tool
+
+
+class Explain(Protocol):
+    """A sentence of the catalogue."""
+
+    def __call__(self, language: str, key: str, /, **data: Any) -> str: ...
+
+
+@dataclass
+class Work:
+    """One turn's state while its calls run."""
+
+    turn: Turn
+    language: Language
+    said: str
+    """All that the user said that the arguments may come from: this turn, and the one it answers."""
+    observations: list[Observation] = field(default_factory=list)
+
+
+class Executor:
+    """Runs calls for a turn."""
+
+    def __init__(
+        self,
+        *,
+        skills: Skills,
+        contexts: Contexts,
+        approvals: Approvals,
+        outbox: Outbox,
+        sessions: Sessions,
+        audit: Audit,
+        clock: Clock,
+        text: Explain,
+    ) -> None:
+        self._skills = skills
+        self._contexts = contexts
+        self._approvals = approvals
+        self._outbox = outbox
+        self._sessions = sessions
+        self._audit = audit
+        self._clock = clock
+        self._text = text
+
+    async def run(self, call: Call, work: Work) -> Observation | Approval:
+        """Run one call. An outward one comes back as the approval it waits for.
+
+        Raises AskAgain, SkillFailed, PolicyDenied.
+        """
+        tool = self._skills.tool(call.tool)
+        resolved = {name: self._resolve(tool, name, value, work) for name, value in call.args.items()}
+        args = tool.schema.validate(resolved, self._clock.zone)
+        action = Action(
+            id=uuid.uuid4().hex,
+            tool=tool.name,
+            effect=effective_effect(tool.declaration, args),
+            args=args,
+            origins=of_arguments(args, call.args, work.said, self._contexts.user(), work.observations),
+            sensitive=tool.declaration.sensitive,
+            session=work.turn.session,
+        )
+        verdict = judge(action, present=work.turn.present)
+        self._record(action, verdict)
+        if verdict.decision is Decision.DENY:
+            reason = self._text(work.language, verdict.reason, **verdict.data)
+            raise PolicyDenied("policy.denied", tool=tool.name, reason=reason)
+        context = self._contexts.of(tool.skill, work.language, operation=action.id)
+        outcome = await tool.run(context, args)
+        if isinstance(outcome, Prepared):
+            reason = self._text(work.language, verdict.reason, **verdict.data)
+            return self._approvals.propose(action, outcome, reason, work.turn.session)
+        if action.effect in ("outward", "money"):
+            raise SkillFailed("skill.bug", tool=tool.name, problem="acted without preparing")
+        return self._observed(tool, action, outcome, work)
+
+    async def approve(self, approval: Approval) -> Receipt:
+        """Redeem an approved approval and hand the act to the outbox. Raises ApprovalExpired."""
+        redeemed = self._approvals.redeem(approval.id, approval.action, approval.prepared)
+        return await self._outbox.submit(redeemed)
+
+    async def undo(self, session: str, language: Language) -> Result | Receipt:
+        """Take back the newest act of the session: a held outward one, else a write. Raises NotFound, Conflict."""
+        held = [one for one in await self._outbox.list(open_only=True) if one.session == session]
+        write = self._sessions.last_undoable(session)
+        now = self._clock.now()
+        for operation in held:
+            if operation.state == "APPROVED" and now < operation.release_at:
+                return await self._outbox.cancel(operation.id)
+        if write is None:
+            raise NotFound("conversation.nothing_to_undo")
+        tool = self._skills.tool(write.tool)
+        result = await tool.undo(self._contexts.of(tool.skill, language, operation=write.operation), write.record)
+        self._sessions.undone(write.operation)
+        self._audit.record("undone", operation=write.operation, tool=write.tool)
+        return result
+
+    def _observed(self, tool: Tool, action: Action, result: Result, work: Work) -> Observation:
+        receipt = None
+        if action.effect == "write":
+            if result.undo is not None:
+                self._sessions.can_undo(work.turn.session, action.id, tool.name, result.undo)
+            receipt = Receipt(
+                operation=action.id, tool=tool.name, outcome="done", summary=result.text, at=self._clock.now()
+            )
+            self._audit.record("receipt", operation=action.id, tool=tool.name, outcome="done")
+        trusted = tool.trusted and tool.declaration.returns == "tool"
+        source = "; ".join(result.sources[:3]) or tool.name
+        origin = Origin(label=Label.TOOL if trusted else Label.UNTRUSTED, source=source)
+        observation = Observation(
+            tool=tool.name, data=result.data, text=result.text, origin=origin, receipt=receipt
+        )
+        work.observations.append(observation)
+        return observation
+
+    def _resolve(self, tool: Tool, name: str, value: Any, work: Work) -> Any:
+        """`{"$from": N, "field": F}` → that field of the items call N found; all of them where a list is wanted."""
+        if not (isinstance(value, dict) and "$from" in value):
+            return value
+        seen = work.observations[value["$from"]]
+        items: Sequence[dict[str, Any]] = (seen.data or {}).get("items", [])
+        found = [item[value["field"]] for item in items if value["field"] in item]
+        if not found:
+            raise NotFound("conversation.nothing_found", what=seen.text)
+        wants_list = tool.schema.properties.get(name, {}).get("type") == "array"
+        return found if wants_list else found[0]
+
+    def _record(self, action: Action, verdict: Verdict) -> None:
+        self._audit.record(
+            "action",
+            operation=action.id,
+            tool=action.tool,
+            effect=action.effect,
+            args=action.args,
+            origins={name: origin.label for name, origin in action.origins.items()},
+            verdict=verdict.decision,
+            reason=verdict.reason,
+        )

@@ -1,0 +1,130 @@
+"""Sentence templates (hassil), both languages: what they match is decided in milliseconds and without a model."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hassil import Intents as Templates, RecognizeResult, TextSlotList, recognize_all
+
+from assistant.conversation.spans import Masked, token
+from assistant.locale import LANGUAGES
+from assistant.locale.catalogue import read
+from assistant.models import Language
+
+TIME_SLOTS = ("when", "period", "duration")
+_SLOT = re.compile(r"\{(\w+)(?::\w+)?\}")
+_POLITE = {
+    "en": re.compile(
+        r"^(?:(?:hey|hi|hello|ok|okay|so|well|um+|uh+|please|(?:can|could|would|will) you(?: please)?|i(?:'d| would) like"
+        r" you to|i want you to|i need you to|kindly)[\s,]+)+|[\s,]+(?:please|thanks|thank you|for me)$",
+        re.IGNORECASE,
+    ),
+    "zh": re.compile(
+        r"^(?:(?:请问|请你|请|麻烦你|麻烦|帮我|帮忙|给我|能不能|能否|可不可以|可以|你能|那个|嗯+|呃+|我想让你|我要你)[,，、\s]*)+"
+        r"|[,，\s]*(?:好吗|好不好|可以吗|行吗|谢谢你|谢谢|吧|吗|呢|呀|啊|一下)$"
+    ),
+}
+_END = " \t\n.。!！?？…~～,，;；"
+
+
+@dataclass(frozen=True)
+class Match:
+    """What a template found: a tool, its fixed arguments, its slots' words, and the numbers of its time spans."""
+
+    tool: str
+    fixed: Mapping[str, Any]
+    slots: Mapping[str, str]
+    times: Mapping[str, int]
+    literal: int
+    """Characters matched by the template's own words: more is surer."""
+
+
+class Sentences:
+    """All templates of the loaded skills."""
+
+    def __init__(self, files: Iterable[Path]) -> None:
+        self._templates: dict[Language, Templates] = {}
+        self.examples: dict[str, list[str]] = {}
+        """By tool: its templates' texts, for the shortlist."""
+        data: dict[Language, dict[str, list[dict[str, Any]]]] = {language: {} for language in LANGUAGES}
+        for file in files:
+            for language, tools in read(file).items():
+                for tool, entries in tools.items():
+                    data[language].setdefault(tool, []).extend(entries)
+        for language, tools in data.items():
+            self._templates[language] = self._compile(language, tools)
+
+    def match(self, masked: Masked, language: Language) -> Match | None:
+        """The surest match of the whole sentence, or None."""
+        text = masked.text.strip(_END)
+        for candidate in dict.fromkeys((text, _stripped(text, language))):
+            found = [self._read(result, masked) for result in self._recognize(candidate, masked, language)]
+            if found:
+                return max(found, key=lambda match: (match.literal, len(match.times), -len(match.slots)))
+        return None
+
+    def _recognize(self, text: str, masked: Masked, language: Language) -> Iterable[RecognizeResult]:
+        lists = {
+            slot: TextSlotList.from_tuples([(token(index), index) for index in masked.of_kind(slot)], name=slot)
+            for slot in TIME_SLOTS
+        }
+        return recognize_all(text, self._templates[language], slot_lists=lists, language=language)
+
+    def _read(self, result: RecognizeResult, masked: Masked) -> Match:
+        slots: dict[str, str] = {}
+        times: dict[str, int] = {}
+        fixed: dict[str, Any] = dict((result.intent_metadata or {}).get("args", {}))
+        for name, entity in result.entities.items():
+            if name in TIME_SLOTS:
+                times[name] = int(entity.value)
+            else:
+                slots[name] = str(entity.value).strip(_END)
+        wild = sum(len(text) for text in slots.values()) + len(times)
+        times |= self._stray_times(slots, times, masked)
+        return Match(
+            tool=result.intent.name,
+            fixed=fixed,
+            slots={name: masked.restore(text).strip(_END) for name, text in slots.items()},
+            times=times,
+            literal=len(masked.text) - wild,
+        )
+
+    @staticmethod
+    def _stray_times(slots: dict[str, str], times: Mapping[str, int], masked: Masked) -> dict[str, int]:
+        """A time at the edge of a `{text}` is the time of the whole: "remind me to call Mum tomorrow"."""
+        text = slots.get("text", "")
+        if "when" in times or not text:
+            return {}
+        for index in masked.of_kind("when"):
+            mark = token(index)
+            if text.startswith(mark) or text.endswith(mark):
+                slots["text"] = text.replace(mark, "").strip(_END)
+                return {"when": index}
+        return {}
+
+    def _compile(self, language: Language, tools: Mapping[str, list[dict[str, Any]]]) -> Templates:
+        intents: dict[str, Any] = {}
+        wildcards: set[str] = set()
+        for tool, entries in tools.items():
+            blocks = []
+            for entry in entries:
+                for sentence in entry["sentences"]:
+                    wildcards.update(name for name in _SLOT.findall(sentence) if name not in TIME_SLOTS)
+                    self.examples.setdefault(tool, []).append(sentence)
+                blocks.append({"sentences": entry["sentences"], "metadata": {"args": entry.get("args", {})}})
+            intents[tool] = {"data": blocks}
+        return Templates.from_dict(
+            {"language": language, "intents": intents, "lists": {name: {"wildcard": True} for name in wildcards}}
+        )
+
+
+def _stripped(text: str, language: Language) -> str:
+    """Without politeness and particles, as often as they are stacked."""
+    before = None
+    while text and text != before:
+        before, text = text, _POLITE[language].sub("", text).strip(_END)
+    return text or str(before or "")

@@ -1,0 +1,41 @@
+"""Names in a sentence become people the user knows. Knows nothing of mail or money."""
+
+from __future__ import annotations
+
+import re
+
+from assistant.models import Person, UserContext
+
+_POSSESSIVE = re.compile(r"^(?:my|our|the|to|for|from|我的|我们的|我们|我|给|跟|和)\s*|(?:'s|’s|的)$", re.IGNORECASE)
+
+
+def plain(word: str) -> str:
+    """`my sister's` → `sister`, 我的姐姐 → 姐姐."""
+    before = ""
+    word = word.strip()
+    while word and word != before:
+        before, word = word, _POSSESSIVE.sub("", word).strip()
+    return word or before
+
+
+def known(word: str, user: UserContext) -> list[Person]:
+    """The contacts that `word` may mean: by a whole name or alias first, else by a part of a name."""
+    for form in dict.fromkeys((word.strip(), plain(word))):
+        if not form:
+            continue
+        exact = [person for person in user.contacts if person.called(form) or _same_address(person, form)]
+        if exact:
+            return exact
+        folded = form.casefold()
+        partly = [
+            person
+            for person in user.contacts
+            if any(folded in re.split(r"[\s.]+", name.casefold()) for name in (person.name, *person.aliases))
+        ]
+        if partly:
+            return partly
+    return []
+
+
+def _same_address(person: Person, word: str) -> bool:
+    return bool(person.email) and word.casefold() == str(person.email).casefold()

@@ -1,0 +1,63 @@
+"""Turns as tasks: a surface that goes away does not stop what was begun; only `cancel` does."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from assistant.errors import Cancelled, NotFound
+from assistant.events import Event, Failed, TurnDone
+from assistant.locale import Catalogue
+from assistant.models import Turn
+from assistant.ports import Bus, Clock
+
+
+class RunningTurns:
+    """All turns in flight."""
+
+    def __init__(self, bus: Bus, catalogue: Catalogue, clock: Clock) -> None:
+        self._bus = bus
+        self._catalogue = catalogue
+        self._clock = clock
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+
+    async def run(self, turn: Turn, events: AsyncIterator[Event]) -> AsyncIterator[Event]:
+        """Start the turn and stream its events. Leaving the stream early lets the turn go on."""
+        queue: asyncio.Queue[Event | None] = asyncio.Queue()
+        task = asyncio.create_task(self._drain(turn, events, queue), name=f"turn-{turn.id}")
+        self._tasks[turn.id] = task
+        task.add_done_callback(lambda _: self._tasks.pop(turn.id, None))
+        while (event := await queue.get()) is not None:
+            yield event
+
+    def cancel(self, turn: str) -> None:
+        """Stop a turn within a token. Raises NotFound."""
+        task = self._tasks.get(turn)
+        if task is None:
+            raise NotFound("server.no_turn", what=turn)
+        task.cancel()
+
+    async def aclose(self) -> None:
+        """Stop all of them."""
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _drain(self, turn: Turn, events: AsyncIterator[Event], queue: asyncio.Queue[Event | None]) -> None:
+        try:
+            async for event in events:
+                self._bus.publish(event)
+                queue.put_nowait(event)
+        except asyncio.CancelledError:
+            for event in self._stopped(turn):
+                self._bus.publish(event)
+                queue.put_nowait(event)
+            raise
+        finally:
+            queue.put_nowait(None)
+
+    def _stopped(self, turn: Turn) -> tuple[Event, Event]:
+        message, _ = self._catalogue.explain(Cancelled("conversation.cancelled"), turn.language or "en")
+        failed = Failed(turn=turn.id, session=turn.session, code="conversation.cancelled", message=message)
+        return failed, TurnDone(turn=turn.id, session=turn.session, ms=0, at=self._clock.now())

@@ -1,0 +1,132 @@
+"""What a conversation remembers over turns and restarts: its turns, the open question, what can be taken back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, timedelta
+from typing import Any
+
+from sqlite_utils import Database
+
+from assistant.events import Event
+from assistant.models import Step, Turn
+from assistant.ports import Clock
+
+QUESTION_LIFE = timedelta(minutes=10)
+UNDO_LIFE = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """One earlier turn."""
+
+    text: str
+    reply: str
+    language: str
+
+
+@dataclass(frozen=True)
+class Undoable:
+    """A write that its skill can take back."""
+
+    operation: str
+    tool: str
+    record: dict[str, Any]
+
+
+class Sessions:
+    """Conversations by session name."""
+
+    def __init__(self, db: Database, clock: Clock) -> None:
+        self._db = db
+        self._clock = clock
+
+    def keep(self, turn: Turn, language: str, reply: str, via: str, ms: int, events: Sequence[Event]) -> None:
+        """Store a finished turn."""
+        self._db.conn.execute(
+            "INSERT OR REPLACE INTO turns VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                turn.id,
+                turn.session,
+                turn.surface,
+                language,
+                turn.text,
+                reply,
+                via,
+                self._now(),
+                ms,
+                json.dumps([event.model_dump(mode="json") for event in events], ensure_ascii=False),
+            ),
+        )
+
+    def history(self, session: str, limit: int) -> list[Exchange]:
+        """The last turns, oldest first."""
+        rows = self._db.conn.execute(
+            "SELECT text, reply, language FROM turns WHERE session = ? ORDER BY started_at DESC LIMIT ?",
+            (session, limit),
+        ).fetchall()
+        return [Exchange(row["text"], row["reply"], row["language"]) for row in reversed(rows)]
+
+    def overview(self, limit: int = 50) -> list[dict[str, Any]]:
+        """Sessions, the newest first: name, turns, last text, when."""
+        rows = self._db.conn.execute(
+            "SELECT session, COUNT(*) AS turns, MAX(started_at) AS last_at, text AS last_text FROM turns"
+            " GROUP BY session ORDER BY last_at DESC LIMIT ?",
+            (limit,),
+        )
+        return [dict(row) for row in rows]
+
+    def transcript(self, session: str) -> list[dict[str, Any]]:
+        """All turns of a session, oldest first, with their events."""
+        rows = self._db.conn.execute("SELECT * FROM turns WHERE session = ? ORDER BY started_at", (session,))
+        return [dict(row) | {"events": json.loads(row["events"])} for row in rows]
+
+    def forget(self, keep_days: int) -> int:
+        """Delete turns older than `keep_days` (0 keeps all); returns how many."""
+        if not keep_days:
+            return 0
+        before = (self._clock.now() - timedelta(days=keep_days)).astimezone(UTC).isoformat()
+        return self._db.conn.execute("DELETE FROM turns WHERE started_at < ?", (before,)).rowcount
+
+    def ask(self, turn: Turn, step: Step) -> None:
+        """Remember that `step` waits for the next turn's answer."""
+        self._db.conn.execute(
+            "INSERT OR REPLACE INTO open_questions VALUES (?, ?, ?, ?)",
+            (turn.session, turn.id, step.model_dump_json(), self._now()),
+        )
+
+    def take_question(self, session: str) -> Step | None:
+        """The step that waits for an answer; asked for once, and not for long."""
+        row = self._db.conn.execute("SELECT * FROM open_questions WHERE session = ?", (session,)).fetchone()
+        if row is None:
+            return None
+        self._db.conn.execute("DELETE FROM open_questions WHERE session = ?", (session,))
+        age = self._db.conn.execute(
+            "SELECT (julianday(?) - julianday(?)) * 86400", (self._now(), row["at"])
+        ).fetchone()[0]
+        return Step.model_validate_json(row["step"]) if age < QUESTION_LIFE.total_seconds() else None
+
+    def can_undo(self, session: str, operation: str, tool: str, record: dict[str, Any]) -> None:
+        """Remember how a write is taken back."""
+        self._db.conn.execute(
+            "INSERT OR REPLACE INTO undoable VALUES (?, ?, ?, ?, ?, NULL)",
+            (operation, session, tool, json.dumps(record, ensure_ascii=False), self._now()),
+        )
+
+    def last_undoable(self, session: str) -> Undoable | None:
+        """The newest write of this session that is not taken back yet."""
+        row = self._db.conn.execute(
+            "SELECT operation, tool, record FROM undoable WHERE session = ? AND undone_at IS NULL"
+            " AND julianday(?) - julianday(at) < ? ORDER BY at DESC, rowid DESC LIMIT 1",
+            (session, self._now(), UNDO_LIFE / timedelta(days=1)),
+        ).fetchone()
+        return Undoable(row["operation"], row["tool"], json.loads(row["record"])) if row else None
+
+    def undone(self, operation: str) -> None:
+        """Mark a write as taken back."""
+        self._db.conn.execute("UPDATE undoable SET undone_at = ? WHERE operation = ?", (self._now(), operation))
+
+    def _now(self) -> str:
+        return self._clock.now().astimezone(UTC).isoformat()

@@ -1,0 +1,166 @@
+"""Every HTTP endpoint: a thin hand-over to the part that does the work."""
+
+from __future__ import annotations
+
+import uuid
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from assistant.errors import NotFound
+from assistant.locale import LANGUAGES
+from assistant.models import Surface, Turn
+from assistant.server.respond import answer, body, language, stream
+from assistant.server.services import Services
+from assistant.server.wire import DecisionBody, ModelBody, PlanBody, ResolutionBody, SessionBody, TurnBody
+
+
+def services(request: Request) -> Services:
+    """The daemon's parts."""
+    found: Services = request.app.state.services
+    return found
+
+
+def new_turn(text: str, session: str, surface: Surface, tongue: str | None) -> Turn:
+    """A turn with an id of its own."""
+    return Turn(id=uuid.uuid4().hex, text=text, session=session, surface=surface, language=tongue)
+
+
+def turn_of(sent: TurnBody) -> Turn:
+    """The turn a client sent."""
+    turn = new_turn(sent.text, sent.session, sent.surface, sent.language)
+    return turn.model_copy(update={"attachments": tuple(sent.attachments), "present": sent.present})
+
+
+async def health(request: Request) -> Response:
+    """Whether the daemon is well, and what it has loaded."""
+    return answer(services(request).health())
+
+
+async def start_turn(request: Request) -> Response:
+    """Say something; streams the turn's events."""
+    known = services(request)
+    turn = turn_of(await body(request, TurnBody))
+    return stream(known.running.run(turn, known.conversation.turn(turn)))
+
+
+async def cancel_turn(request: Request) -> Response:
+    """Stop a turn within a token."""
+    services(request).running.cancel(request.path_params["id"])
+    return answer({"cancelled": request.path_params["id"]})
+
+
+async def plan(request: Request) -> Response:
+    """What a turn would do, without doing it."""
+    sent = await body(request, PlanBody)
+    known = services(request)
+    now = sent.now
+    if now is not None and now.tzinfo is None:
+        now = now.replace(tzinfo=known.clock.zone)
+    planned = await known.conversation.plan(sent.text, now=now, user=sent.context, language=sent.language)
+    return answer(planned.model_dump(mode="json"))
+
+
+async def sessions(request: Request) -> Response:
+    """All conversations, the newest first."""
+    return answer({"items": services(request).sessions.overview()})
+
+
+async def session(request: Request) -> Response:
+    """One conversation's turns."""
+    turns = services(request).sessions.transcript(request.path_params["id"])
+    if not turns:
+        raise NotFound("server.no_session", what=request.path_params["id"])
+    return answer({"items": turns})
+
+
+async def approvals(request: Request) -> Response:
+    """Approvals that wait for an answer."""
+    pending = services(request).approvals.pending()
+    return answer({"items": [approval.model_dump(mode="json") for approval in pending]})
+
+
+async def approval(request: Request) -> Response:
+    """One approval."""
+    found = services(request).approvals.get(request.path_params["id"])
+    return answer(found.model_dump(mode="json"))
+
+
+async def decide(request: Request) -> Response:
+    """Answer an approval; streams what follows."""
+    sent = await body(request, DecisionBody)
+    known = services(request)
+    found = known.approvals.get(request.path_params["id"])
+    tongue = language(request, known.language)
+    turn = new_turn(sent.decision, found.session, sent.surface, tongue)
+    approve = sent.decision == "approve"
+    events = known.conversation.decide(found.id, approve=approve, bound_to=sent.bound_to, turn=turn)
+    return stream(known.running.run(turn, events))
+
+
+async def undo(request: Request) -> Response:
+    """Take back the newest act of a session; streams what follows."""
+    sent = await body(request, SessionBody)
+    known = services(request)
+    turn = new_turn("undo", sent.session, "api", language(request, known.language))
+    return stream(known.running.run(turn, known.conversation.undo(turn)))
+
+
+async def outbox(request: Request) -> Response:
+    """Outward acts, the newest first."""
+    operations = await services(request).outbox.list()
+    return answer({"items": [operation.model_dump(mode="json") for operation in operations]})
+
+
+async def cancel_operation(request: Request) -> Response:
+    """Undo an act that is still held."""
+    receipt = await services(request).outbox.cancel(request.path_params["id"])
+    return answer(receipt.model_dump(mode="json"))
+
+
+async def resolve_operation(request: Request) -> Response:
+    """Say whether an act whose outcome is unknown happened."""
+    sent = await body(request, ResolutionBody)
+    receipt = await services(request).outbox.resolve(request.path_params["id"], happened=sent.happened)
+    return answer(receipt.model_dump(mode="json"))
+
+
+async def audit(request: Request) -> Response:
+    """The newest audit entries."""
+    limit = request.query_params.get("limit", "100")
+    entries = services(request).audit.entries(
+        limit=min(int(limit), 10_000) if limit.isdigit() else 100, since=request.query_params.get("since")
+    )
+    return answer({"items": [entry.model_dump(mode="json") for entry in entries]})
+
+
+async def verify_audit(request: Request) -> Response:
+    """Check the audit's chain."""
+    return answer(services(request).audit.verify().model_dump(mode="json"))
+
+
+async def models(request: Request) -> Response:
+    """Language models that are installed or can be had."""
+    known = services(request)
+    chosen = known.models.chosen()
+    return answer(
+        {"items": [entry.summary() for entry in known.models.list()], "chosen": chosen.name if chosen else None}
+    )
+
+
+async def use_model(request: Request) -> Response:
+    """Choose the model that answers from now on."""
+    sent = await body(request, ModelBody)
+    known = services(request)
+    known.models.use(sent.name)
+    if known.engine is not None:
+        await known.engine.use(sent.name)
+    return answer({"chosen": sent.name})
+
+
+async def skills(request: Request) -> Response:
+    """Skills, and what is wrong with those that could not be loaded."""
+    known = services(request)
+    tongue = language(request, known.language)
+    assert tongue in LANGUAGES
+    return answer({"items": known.skills.overview(tongue)})

@@ -1,0 +1,91 @@
+"""Requests read and answers written the same way everywhere: bounded JSON in, JSON, NDJSON or problem+json out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+
+from assistant.errors import ApprovalExpired, AssistantError, Conflict, NotFound, PolicyDenied, Rejected
+from assistant.events import Event
+from assistant.locale import Catalogue
+
+MOST_BYTES = 1_048_576
+Body = TypeVar("Body", bound=BaseModel)
+
+_STATUS: tuple[tuple[type[AssistantError], int], ...] = (
+    (NotFound, 404),
+    (Conflict, 409),
+    (ApprovalExpired, 409),
+    (PolicyDenied, 403),
+    (Rejected, 422),
+)
+
+
+async def body(request: Request, form: type[Body]) -> Body:
+    """The request's JSON as `form`. Raises Rejected with what is wrong and where."""
+    if request.headers.get("content-type", "").split(";")[0].strip() != "application/json":
+        raise Rejected("server.not_json")
+    raw = b""
+    async for chunk in request.stream():
+        raw += chunk
+        if len(raw) > MOST_BYTES:
+            raise Rejected("server.too_large", limit=MOST_BYTES)
+    return parse(raw, form)
+
+
+def parse(raw: bytes | str, form: type[Body]) -> Body:
+    """JSON text as `form`. Raises Rejected."""
+    try:
+        return form.model_validate_json(raw)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "(body)"
+        raise Rejected("server.bad_field", where=where, problem=first["msg"]) from error
+
+
+def language(connection: HTTPConnection, fallback: str) -> str:
+    """The language that the client wants to be told in."""
+    wanted = connection.headers.get("accept-language", "").lower()
+    return "zh" if wanted.startswith("zh") else "en" if wanted.startswith("en") else fallback
+
+
+def problem(error: AssistantError, catalogue: Catalogue, tongue: str) -> Response:
+    """RFC 9457 problem details."""
+    message, mend = catalogue.explain(error, tongue)
+    status = next((status for kind, status in _STATUS if isinstance(error, kind)), 400)
+    if error.code in ("server.not_json", "server.too_large"):
+        status = 415 if error.code == "server.not_json" else 413
+    return problem_response(status, error.code, message, mend)
+
+
+def problem_response(status: int, code: str, message: str, mend: str = "") -> Response:
+    """Problem details from their parts."""
+    content = {
+        "type": f"about:blank#{code}",
+        "title": code,
+        "status": status,
+        "detail": message,
+        "code": code,
+        "mend": mend,
+    }
+    return JSONResponse(content, status, media_type="application/problem+json")
+
+
+def answer(data: Any) -> Response:
+    """Plain JSON."""
+    return Response(json.dumps(data, ensure_ascii=False), media_type="application/json")
+
+
+def stream(events: AsyncIterator[Event]) -> Response:
+    """Events, one JSON object a line."""
+
+    async def lines() -> AsyncIterator[str]:
+        async for event in events:
+            yield event.model_dump_json() + "\n"
+
+    return StreamingResponse(lines(), media_type="application/x-ndjson")

@@ -1,0 +1,70 @@
+"""What clients send: typed, bounded, nothing unknown in it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from assistant.models import Surface, UserContext
+
+MOST_TEXT = 20_000
+SESSION = r"^[\w.:@-]{1,100}$"
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class TurnBody(_Body):
+    """One thing said."""
+
+    text: str = Field(min_length=1, max_length=MOST_TEXT)
+    session: str = Field("default", pattern=SESSION)
+    surface: Surface = "api"
+    language: str | None = Field(None, max_length=20)
+    attachments: list[str] = Field(default_factory=list, max_length=20)
+    present: bool = True
+
+
+class PlanBody(_Body):
+    """Something to plan without doing it."""
+
+    text: str = Field(min_length=1, max_length=MOST_TEXT)
+    now: datetime | None = None
+    context: UserContext | None = None
+    language: str | None = Field(None, max_length=20)
+
+
+class DecisionBody(_Body):
+    """The answer to an approval; `bound_to` is the hash of what was shown."""
+
+    decision: Literal["approve", "refuse"]
+    bound_to: str | None = None
+    surface: Surface = "api"
+
+
+class SessionBody(_Body):
+    """A session by name."""
+
+    session: str = Field("default", pattern=SESSION)
+
+
+class ResolutionBody(_Body):
+    """Whether an act whose outcome was unknown did happen."""
+
+    happened: bool
+
+
+class ModelBody(_Body):
+    """A model by name."""
+
+    name: str = Field(min_length=1, max_length=200)
+
+
+class TurnMessage(TurnBody):
+    """A turn on the event socket."""
+
+    v: Literal[1] = 1
+    type: Literal["turn"]
