@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 
 from pydantic import Field
 
+from assistant.errors import Uncertain as Uncertain
 from assistant.models import Value
 
 Function = TypeVar("Function", bound=Callable[..., Awaitable[Any]])
@@ -40,8 +41,8 @@ class Result(Value):
 
 
 def tool(function: Function) -> Function:
-    """Offer the function as a tool named `<skill>.<function>`."""
-    function.__assistant__ = ("tool", (function.__name__,))  # type: ignore[attr-defined]
+    """Offer the function as a tool named `<skill>.<function>`; a final `_` is left out (`list_` is the tool `list`)."""
+    function.__assistant__ = ("tool", (function.__name__.rstrip("_"),))  # type: ignore[attr-defined]
     return function
 
 
@@ -76,10 +77,6 @@ def starts(function: Function) -> Function:
     """`async (ctx) -> None`: called once, in the background, when the daemon has started (index a mailbox, …)."""
     function.__assistant__ = ("starts", ("",))  # type: ignore[attr-defined]
     return function
-
-
-class Uncertain(Exception):
-    """It can't be known whether an operation happened. The text (already in a person's language) says why."""
 
 
 def _mark(role: str, tools: tuple[str, ...]) -> Callable[[Function], Function]:

@@ -1,0 +1,352 @@
+"""All skills that can be used now, and how one of their tools is called. Decides nothing about whether it may be."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from assistant.config import SkillSettings
+from assistant.errors import AskAgain, ConfigError, EngineError, NotFound, Rejected, SkillFailed
+from assistant.models import Operation, Prepared, canonical
+from assistant.skillkit.context import Context
+from assistant.skillkit.declare import Result, Uncertain
+from assistant.skillkit.manifest import Lookup, Manifest, ToolDeclaration
+from assistant.skillkit.package import Package, load_package, manifest_of
+from assistant.skillkit.problems import SkillProblem
+from assistant.skillkit.schema import ToolSchema
+from assistant.skillkit.settings import check
+
+logger = logging.getLogger(__name__)
+Outcome = TypeVar("Outcome")
+
+
+class Tool(Protocol):
+    """One tool, wherever its code runs."""
+
+    @property
+    def name(self) -> str:
+        """With the skill's: `email.search`."""
+        ...
+
+    @property
+    def skill(self) -> str: ...
+    @property
+    def declaration(self) -> ToolDeclaration: ...
+    @property
+    def schema(self) -> ToolSchema: ...
+    @property
+    def trusted(self) -> bool:
+        """Whether its code is bundled. What any other returns is untrusted, whatever its manifest says."""
+        ...
+
+    async def run(self, ctx: Context, args: dict[str, Any]) -> Result | Prepared:
+        """Call it with canonical arguments (`schema.validate`).
+
+        `Prepared` is what is yet to be approved. Raises AskAgain, SkillFailed, and EngineError of `ctx.model`.
+        """
+        ...
+
+    async def commit(self, ctx: Context, operation: Operation) -> str:
+        """Do what was prepared and approved; the other side's id. Raises SkillFailed (not done), Uncertain."""
+        ...
+
+    async def reconcile(self, ctx: Context, operation: Operation) -> str | None:
+        """Look whether it was done: the other side's id, None if it was not. Raises Uncertain."""
+        ...
+
+    async def undo(self, ctx: Context, record: dict[str, Any]) -> Result:
+        """Take a write back by its `Result.undo`. Raises SkillFailed."""
+        ...
+
+
+class Skill(Protocol):
+    """One skill, bundled or not."""
+
+    @property
+    def manifest(self) -> Manifest: ...
+    @property
+    def folder(self) -> Path:
+        """Where its code lies."""
+        ...
+
+    @property
+    def settings(self) -> Mapping[str, Any]: ...
+    @property
+    def tools(self) -> Mapping[str, Tool]:
+        """By the name without the skill's."""
+        ...
+
+    @property
+    def sentences(self) -> Path | None:
+        """Its sentence templates."""
+        ...
+
+    async def prepare(self) -> Iterable[SkillProblem]:
+        """Find out its tools, if that takes time; gives what of it can't be used. Raises SkillProblem."""
+        ...
+
+    async def aclose(self) -> None:
+        """Stop what it runs."""
+        ...
+
+
+@dataclass(frozen=True)
+class BundledTool:
+    """A tool whose code runs in this process."""
+
+    name: str
+    declaration: ToolDeclaration
+    schema: ToolSchema
+    package: Package
+    trusted: bool = True
+
+    @property
+    def skill(self) -> str:
+        """The name of its skill."""
+        return self.package.manifest.name
+
+    async def run(self, ctx: Context, args: dict[str, Any]) -> Result | Prepared:
+        """See Tool."""
+        typed = self.schema.call_args(args, ctx.zone)
+        outcome = await guarded(self.name, self.package.tools[self._short](ctx, **typed))
+        return self._checked(outcome, args)
+
+    async def commit(self, ctx: Context, operation: Operation) -> str:
+        """See Tool."""
+        handler = self.package.commit.get(self._short)
+        if handler is None:
+            raise SkillFailed("skill.bug", tool=self.name)
+        return str(await guarded(self.name, handler(ctx, operation), Uncertain))
+
+    async def reconcile(self, ctx: Context, operation: Operation) -> str | None:
+        """See Tool."""
+        handler = self.package.reconcile.get(self._short)
+        if handler is None:
+            raise Uncertain(ctx.text("skillkit.no_reconcile"))
+        reference = await guarded(self.name, handler(ctx, operation), Uncertain)
+        return None if reference is None else str(reference)
+
+    async def undo(self, ctx: Context, record: dict[str, Any]) -> Result:
+        """See Tool."""
+        handler = self.package.undo.get(self._short)
+        if handler is None:
+            raise Rejected("skillkit.no_undo", tool=self.name)
+        result = await guarded(self.name, handler(ctx, record))
+        if not isinstance(result, Result):
+            raise self._bug("undo must return a Result")
+        return result
+
+    @property
+    def _short(self) -> str:
+        return self.name.partition(".")[2]
+
+    def _checked(self, outcome: Any, args: Mapping[str, Any]) -> Result | Prepared:
+        """What came back must fit the effect: nothing that reaches somebody is done before its yes."""
+        given = self.declaration.outward_if is not None and bool(args.get(self.declaration.outward_if))
+        must_prepare = self.declaration.effect in ("outward", "money") or given
+        may_prepare = must_prepare or self.declaration.outward_if is not None
+        if isinstance(outcome, Prepared) and may_prepare:
+            self._must_be_plain(outcome.payload)
+            return outcome
+        if isinstance(outcome, Result) and not must_prepare:
+            self._must_be_plain([outcome.data, outcome.undo])
+            return outcome
+        wanted = "Prepared" if must_prepare else "Result"
+        raise self._bug(f"effect {self.declaration.effect} must return {wanted}, not {type(outcome).__name__}")
+
+    def _must_be_plain(self, data: Any) -> None:
+        try:
+            canonical(data).encode()
+        except (TypeError, ValueError) as error:
+            raise self._bug(f"what it returned is not plain JSON: {error}") from error
+
+    def _bug(self, problem: str) -> SkillFailed:
+        logger.error("the tool %s has a bug: %s", self.name, problem)
+        return SkillFailed("skill.bug", tool=self.name)
+
+
+async def guarded(tool: str, call: Awaitable[Outcome], *allowed: type[Exception]) -> Outcome:
+    """Await a skill's code. Only AskAgain, SkillFailed, `allowed` and the model's own errors come through.
+
+    Anything else is a bug: it is logged with its traceback, and the person is told so without it.
+    """
+    try:
+        return await call
+    except Exception as error:
+        if isinstance(error, (AskAgain, SkillFailed, EngineError, *allowed)):
+            raise
+        logger.exception("the tool %s has a bug", tool)
+        raise SkillFailed("skill.bug", tool=tool) from error
+
+
+@dataclass(frozen=True)
+class LoadedSkill:
+    """A skill whose code runs in this process."""
+
+    manifest: Manifest
+    folder: Path
+    settings: Mapping[str, Any]
+    package: Package
+    tools: Mapping[str, BundledTool]
+
+    @property
+    def locale(self) -> Path | None:
+        """The folder of its catalogue, `en.yaml` and `zh.yaml`."""
+        folder = self.folder / "locale"
+        return folder if folder.is_dir() else None
+
+    @property
+    def sentences(self) -> Path | None:
+        """Its sentence templates."""
+        file = self.folder / "sentences.yaml"
+        return file if file.is_file() else None
+
+    async def prepare(self) -> Iterable[SkillProblem]:
+        """Nothing to do: its tools are known once it is loaded."""
+        return ()
+
+    async def aclose(self) -> None:
+        """Nothing to stop: it lives and ends with this process."""
+
+    async def start(self, ctx: Context) -> None:
+        """Run its `@starts` function, if it has one. Raises AskAgain, SkillFailed."""
+        if self.package.starts is not None:
+            await guarded(f"{self.manifest.name} (starts)", self.package.starts(ctx))
+
+    async def fire(self, ctx: Context, scheduled: Any) -> None:
+        """Run its `@fires` function for a schedule that is due. Raises SkillFailed."""
+        if self.package.fires is None:
+            raise SkillFailed("skill.bug", tool=f"{self.manifest.name} (fires)")
+        await guarded(f"{self.manifest.name} (fires)", self.package.fires(ctx, scheduled))
+
+
+def load(folder: Path, given: Mapping[str, Any] | None = None) -> LoadedSkill:
+    """Import and check one skill with the user's settings. Raises SkillProblem."""
+    manifest = manifest_of(folder)
+    settings = settings_of(manifest, folder, given or {})
+    package = load_package(folder, manifest)
+    tools = {
+        name: BundledTool(f"{manifest.name}.{name}", declaration, package.schemas[name], package)
+        for name, declaration in manifest.tools.items()
+    }
+    return LoadedSkill(manifest, folder, settings, package, tools)
+
+
+def settings_of(manifest: Manifest, folder: Path, given: Mapping[str, Any]) -> dict[str, Any]:
+    """`settings.check`, with what is wrong as a SkillProblem."""
+    try:
+        return check(manifest, given)
+    except ConfigError as error:
+        raise SkillProblem(error.code, name=manifest.name, folder=folder, **error.data) from error
+
+
+@dataclass(frozen=True)
+class Known:
+    """A skill that was found, used or not: what `assistant skills list` shows."""
+
+    manifest: Manifest
+    folder: Path
+    bundled: bool
+    enabled: bool
+
+
+@dataclass
+class Skills:
+    """The skills of one daemon."""
+
+    problems: list[SkillProblem] = field(default_factory=list)
+    """What can't be used, and why."""
+    known: dict[str, Known] = field(default_factory=dict)
+    loaded: dict[str, Skill] = field(default_factory=dict)
+    """Those that are enabled and sound."""
+
+    def load_bundled(self, folder: Path, enabled: Mapping[str, SkillSettings]) -> None:
+        """Load every folder below `folder` that holds a `skill.yaml`; `enabled` is the `skills` part of the settings.
+
+        A broken skill goes to `problems`; the others run.
+        """
+        for one in folders_in(folder):
+            try:
+                manifest = manifest_of(one)
+                chosen = enabled.get(manifest.name, SkillSettings())
+                on = manifest.enabled if chosen.enabled is None else chosen.enabled
+                if self.claim(Known(manifest, one, bundled=True, enabled=on)) and on:
+                    self.loaded[manifest.name] = load(one, chosen.settings)
+            except SkillProblem as problem:
+                self.report(problem)
+
+    def claim(self, known: Known) -> bool:
+        """Take a skill's name for it. False, and a problem naming both folders, if it is taken."""
+        other = self.known.setdefault(known.manifest.name, known)
+        if other is known:
+            return True
+        self.report(
+            SkillProblem("skillkit.twice", name=known.manifest.name, folder=known.folder, other=str(other.folder))
+        )
+        return False
+
+    def report(self, problem: SkillProblem) -> None:
+        """Note a problem, here and in the log."""
+        self.problems.append(problem)
+        logger.warning("skill %s: %s", problem.name, problem)
+
+    def report_unknown(self, configured: Iterable[str], file: Path) -> None:
+        """Report settings (`skills.<name>` in `file`) of skills that were found nowhere."""
+        broken = {problem.name for problem in self.problems}
+        for name in configured:
+            if name not in self.known and name not in broken:
+                self.report(SkillProblem("skillkit.unknown_skill", name=name, folder=file))
+
+    async def prepare(self) -> None:
+        """Let the skills outside this process tell their tools. One that can't is reported and left out."""
+        skills = list(self.loaded.items())
+        outcomes = await asyncio.gather(*(skill.prepare() for _, skill in skills), return_exceptions=True)
+        for (name, skill), outcome in zip(skills, outcomes, strict=True):
+            if isinstance(outcome, SkillProblem):
+                del self.loaded[name]
+                await skill.aclose()
+                self.report(outcome)
+            elif isinstance(outcome, BaseException):
+                raise outcome
+            else:
+                for problem in outcome:
+                    self.report(problem)
+
+    def tools(self) -> tuple[Tool, ...]:
+        """All tools that can be called, in a stable order."""
+        return tuple(tool for name in sorted(self.loaded) for tool in self.loaded[name].tools.values())
+
+    def tool(self, name: str) -> Tool:
+        """The tool `skill.tool`. Raises NotFound."""
+        skill, _, short = name.partition(".")
+        if skill not in self.loaded or short not in self.loaded[skill].tools:
+            raise NotFound("skillkit.no_such_tool", tool=name)
+        return self.loaded[skill].tools[short]
+
+    def lookups(self, skill: str) -> Mapping[str, Lookup]:
+        """How the skill's arguments that nobody says are found, by argument."""
+        return self.loaded[skill].manifest.lookups if skill in self.loaded else {}
+
+    def settings(self, skill: str) -> Mapping[str, Any]:
+        """The skill's settings, checked, with defaults."""
+        return self.loaded[skill].settings if skill in self.loaded else {}
+
+    def sentence_files(self) -> list[Path]:
+        """The sentence templates of all skills, the bundled ones first."""
+        ordered = sorted(self.loaded.values(), key=lambda one: (not self.known[one.manifest.name].bundled,))
+        return [skill.sentences for skill in ordered if skill.sentences is not None]
+
+    async def aclose(self) -> None:
+        """Stop every process that a skill runs in."""
+        await asyncio.gather(*(skill.aclose() for skill in self.loaded.values()))
+
+
+def folders_in(folder: Path) -> list[Path]:
+    """The folders right below `folder` that hold a `skill.yaml`, by name; none if there is no such folder."""
+    if not folder.is_dir():
+        return []
+    return sorted(one for one in folder.iterdir() if one.is_dir() and (one / "skill.yaml").is_file())
