@@ -16,7 +16,7 @@ from assistant.conversation.spans import Masked
 from assistant.errors import AskAgain, AssistantError, Rejected
 from assistant.models import Call, Step, UserContext, Via
 from assistant.skillkit.loader import Skills, Tool
-from assistant.values import Duration, Impossible, Moment, Period, format_duration, parse_integer
+from assistant.values import Duration, Impossible, Moment, Period, Span, format_duration, parse_integer
 
 PEOPLE = frozenset({"sender", "to", "cc", "attendees", "name", "counterparty"})
 """Arguments that hold people, in every skill of the contract."""
@@ -34,6 +34,8 @@ class World:
     skills: Skills
     explain: Callable[[AssistantError], str]
     """An error's sentence in the turn's language."""
+    text: Callable[..., str]
+    """A catalogue sentence in the turn's language."""
 
 
 def step_for(
@@ -47,7 +49,7 @@ def step_for(
     args: dict[str, Any] = dict(words)
     try:
         for slot, index in times.items():
-            args |= time_arguments(tool, slot, masked.spans[index].value)
+            args |= time_arguments(tool, slot, masked.spans[index], world)
         args = {name: _of_type(tool, name, value, world) for name, value in args.items()}
     except AskAgain as question:
         said = {name: value for name, value in args.items() if name not in question.missing}
@@ -68,10 +70,11 @@ def step_for(
     return Step(kind="call", calls=calls, via=via)
 
 
-def time_arguments(tool: Tool, slot: str, value: Moment | Period | Duration | Impossible) -> dict[str, Any]:
+def time_arguments(tool: Tool, slot: str, span: Span, world: World) -> dict[str, Any]:
     """The arguments of `tool` that a time expression fills, as ISO text. Raises Rejected for an impossible one."""
+    value = span.value
     if isinstance(value, Impossible):
-        raise Rejected("conversation.impossible_time", what=value.text, why=value.why)
+        raise Rejected("conversation.impossible_time", what=span.text, why=world.text(value.why, **value.data))
     properties = tool.schema.properties
     if isinstance(value, Duration):
         return {"duration": format_duration(value.length)} if "duration" in properties else {}
@@ -158,8 +161,6 @@ def _looked_up(tool: Tool, args: dict[str, Any], world: World) -> tuple[Call, ..
         first = Call(tool=finder.name, args=selectors or own)
         return first, Call(tool=tool.name, args=args | {argument: {"$from": 0, "field": lookup.field}})
     return (Call(tool=tool.name, args={name: value for name, value in args.items() if name in tool.schema.properties}),)
-
-
 
 
 def completed(step: Step, text: str, masked: Masked, world: World) -> Step | None:

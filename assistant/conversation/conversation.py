@@ -222,9 +222,7 @@ class Conversation:
                 yield ApprovalWanted(turn=turn.id, session=turn.session, approval=outcome)
                 spoken.append(self._text(record.language, "conversation.approval_wanted", title=outcome.prepared.title))
             else:
-                yield ToolFinished(
-                    turn=turn.id, session=turn.session, tool=call.tool, ok=True, receipt=outcome.receipt
-                )
+                yield ToolFinished(turn=turn.id, session=turn.session, tool=call.tool, ok=True, receipt=outcome.receipt)
                 if outcome.text and (outcome.receipt or call is step.calls[-1]):
                     spoken.append(outcome.text)
         data = work.observations[-1].data if work.observations else None
@@ -235,7 +233,9 @@ class Conversation:
     ) -> AsyncIterator[Event]:
         decided = self._approvals.decide(approval, approve, bound_to)
         if not approve:
-            yield record.say(self._text(record.language, "conversation.refused", title=decided.prepared.title), "intent")
+            yield record.say(
+                self._text(record.language, "conversation.refused", title=decided.prepared.title), "intent"
+            )
             return
         receipt = await self._executor.approve(decided)
         yield ReceiptIssued(turn=turn.id, session=turn.session, receipt=receipt)
@@ -266,9 +266,7 @@ class Conversation:
         except Exception:
             _log.exception("turn %s broke", turn.id)
             yield record.keep(self._failed(AssistantError("internal"), record))
-        yield record.keep(
-            TurnDone(turn=turn.id, session=turn.session, ms=record.elapsed_ms(), at=self._clock.now())
-        )
+        yield record.keep(TurnDone(turn=turn.id, session=turn.session, ms=record.elapsed_ms(), at=self._clock.now()))
         self._store(record)
 
     # --- small things ------------------------------------------------------------------------------------------
@@ -280,15 +278,14 @@ class Conversation:
     def _failed(self, error: AssistantError, record: _Record) -> Failed:
         message, mend = self._catalogue.explain(error, record.language)
         record.reply = record.reply or message
-        return Failed(
-            turn=record.turn.id, session=record.turn.session, code=error.code, message=message, mend=mend
-        )
+        return Failed(turn=record.turn.id, session=record.turn.session, code=error.code, message=message, mend=mend)
 
     def _world(self, language: Language, now: datetime | None, user: UserContext | None) -> World:
         def explain(error: AssistantError) -> str:
             return self._catalogue.explain(error, language)[0]
 
-        return World(now or self._clock.now(), user or self._users.current(), self._skills, explain)
+        text = partial(self._catalogue.text, language)
+        return World(now or self._clock.now(), user or self._users.current(), self._skills, explain, text)
 
     def _language(self, turn: Turn) -> Language:
         return _supported(turn.language) or detect(turn.text)
@@ -309,7 +306,8 @@ class Conversation:
         return say("conversation.ask.any", what=name.replace("_", " "))
 
     def _help(self, language: Language) -> str:
-        lines = [f"• {text}" for text in self._skills.descriptions(language)]
+        manifests = [skill.manifest for _, skill in sorted(self._skills.loaded.items())]
+        lines = [f"• {manifest.description.get(language) or manifest.description['en']}" for manifest in manifests]
         return self._text(language, "conversation.help", skills="\n".join(lines))
 
 

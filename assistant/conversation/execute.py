@@ -142,9 +142,7 @@ class Executor:
         trusted = tool.trusted and tool.declaration.returns == "tool"
         source = "; ".join(result.sources[:3]) or tool.name
         origin = Origin(label=Label.TOOL if trusted else Label.UNTRUSTED, source=source)
-        observation = Observation(
-            tool=tool.name, data=result.data, text=result.text, origin=origin, receipt=receipt
-        )
+        observation = Observation(tool=tool.name, data=result.data, text=result.text, origin=origin, receipt=receipt)
         work.observations.append(observation)
         return observation
 

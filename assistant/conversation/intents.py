@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hassil import Intents as Templates, RecognizeResult, TextSlotList, recognize_all
+from hassil import Intents as Templates
+from hassil import RecognizeResult, SlotList, TextSlotList, recognize_all
 
 from assistant.conversation.spans import Masked, token
 from assistant.locale import LANGUAGES
@@ -19,8 +20,8 @@ TIME_SLOTS = ("when", "period", "duration")
 _SLOT = re.compile(r"\{(\w+)(?::\w+)?\}")
 _POLITE = {
     "en": re.compile(
-        r"^(?:(?:hey|hi|hello|ok|okay|so|well|um+|uh+|please|(?:can|could|would|will) you(?: please)?|i(?:'d| would) like"
-        r" you to|i want you to|i need you to|kindly)[\s,]+)+|[\s,]+(?:please|thanks|thank you|for me)$",
+        r"^(?:(?:hey|hi|hello|ok|okay|so|well|um+|uh+|please|(?:can|could|would|will) you(?: please)?"
+        r"|i(?:'d| would) like you to|i want you to|i need you to|kindly)[\s,]+)+|[\s,]+(?:please|thanks|thank you|for me)$",
         re.IGNORECASE,
     ),
     "zh": re.compile(
@@ -47,10 +48,10 @@ class Sentences:
     """All templates of the loaded skills."""
 
     def __init__(self, files: Iterable[Path]) -> None:
-        self._templates: dict[Language, Templates] = {}
+        self._templates: dict[str, Templates] = {}
         self.examples: dict[str, list[str]] = {}
         """By tool: its templates' texts, for the shortlist."""
-        data: dict[Language, dict[str, list[dict[str, Any]]]] = {language: {} for language in LANGUAGES}
+        data: dict[str, dict[str, list[dict[str, Any]]]] = {language: {} for language in LANGUAGES}
         for file in files:
             for language, tools in read(file).items():
                 for tool, entries in tools.items():
@@ -68,7 +69,7 @@ class Sentences:
         return None
 
     def _recognize(self, text: str, masked: Masked, language: Language) -> Iterable[RecognizeResult]:
-        lists = {
+        lists: dict[str, SlotList] = {
             slot: TextSlotList.from_tuples([(token(index), index) for index in masked.of_kind(slot)], name=slot)
             for slot in TIME_SLOTS
         }
@@ -106,7 +107,7 @@ class Sentences:
                 return {"when": index}
         return {}
 
-    def _compile(self, language: Language, tools: Mapping[str, list[dict[str, Any]]]) -> Templates:
+    def _compile(self, language: str, tools: Mapping[str, list[dict[str, Any]]]) -> Templates:
         intents: dict[str, Any] = {}
         wildcards: set[str] = set()
         for tool, entries in tools.items():

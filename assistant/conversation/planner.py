@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +21,7 @@ from assistant.conversation.spans import Masked
 from assistant.models import Call, Completion, Priority, Step, Usage
 from assistant.ports import LanguageModel
 from assistant.skillkit.loader import Tool
+from assistant.streams import closing
 from assistant.values import Duration, Impossible, Moment, Period
 
 MOST_CALLS = 3
@@ -76,7 +76,7 @@ class Planner:
             priority=priority,
         )
         written, usage, reply = "", Usage(), ReplyReader()
-        async with aclosing(self._stream(request)) as chunks:
+        async with closing(self._stream(request)) as chunks:
             async for piece, spent in chunks:
                 written += piece
                 usage = spent or usage
@@ -85,7 +85,7 @@ class Planner:
         yield Planned(self._read(written, reply, masked, world, tools), usage)
 
     async def _stream(self, request: Completion) -> AsyncIterator[tuple[str, Usage | None]]:
-        async with aclosing(self._model.complete(request)) as chunks:  # type: ignore[type-var]
+        async with closing(self._model.complete(request)) as chunks:
             async for chunk in chunks:
                 yield chunk.text, chunk.usage
 

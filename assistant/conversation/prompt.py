@@ -19,8 +19,8 @@ You are {name}, an assistant that lives on the user's own computer. Decide what 
 Answer with one JSON object:
 {{"do":"reply","text":"…"}} for greetings, small talk, general knowledge and all that no tool fits. Write in the \
 language of the message, short and friendly. Never claim to have done something.
-{{"do":"act","calls":[{{"tool":"…","args":{{…}}}}]}} to use tools. Use a tool for everything about the user's own mail, \
-reminders, calendar, notes, money or trips. Copy names, words and times from the message exactly as they stand \
+{{"do":"act","calls":[{{"tool":"…","args":{{…}}}}]}} to use tools. Use a tool for everything about the user's own \
+mail, reminders, calendar, notes, money or trips. Copy names, words and times from the message exactly as they stand \
 ("tomorrow at 9" stays "tomorrow at 9"). Give only arguments that the message states; never invent one."""
 
 
@@ -119,4 +119,3 @@ def _simple(schema: dict[str, Any]) -> dict[str, Any]:
     if kind == "array":
         return {"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": 4}
     return {"type": kind if kind in ("boolean", "integer") else "string"}
-

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from contextlib import aclosing
 from dataclasses import dataclass
 
 from pydantic import BaseModel
@@ -83,7 +82,9 @@ def make_app(services: Services) -> Starlette:
 def openapi_document() -> dict[str, object]:
     """The OpenAPI 3.1 document of `ENDPOINTS`."""
     described = [
-        Described(one.method, one.path, one.handler.__name__, one.handler.__doc__ or "", one.body, one.gives, one.streams)
+        Described(
+            one.method, one.path, one.handler.__name__, one.handler.__doc__ or "", one.body, one.gives, one.streams
+        )
         for one in ENDPOINTS
     ]
     return document(described)
@@ -129,9 +130,8 @@ async def _receive(socket: WebSocket, services: Services) -> None:
 
 async def _run(services: Services, sent: wire.TurnMessage) -> None:
     turn = endpoints.turn_of(sent)
-    async with aclosing(services.running.run(turn, services.conversation.turn(turn))) as stream:  # type: ignore[type-var]
-        async for _ in stream:
-            pass
+    async for _ in services.running.run(turn, services.conversation.turn(turn)):
+        pass
 
 
 async def _told(request: Request, error: Exception) -> Response:

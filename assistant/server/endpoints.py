@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from assistant.errors import NotFound
-from assistant.locale import LANGUAGES
 from assistant.models import Surface, Turn
-from assistant.server.respond import answer, body, language, stream
+from assistant.server.respond import answer, body, language, parse, stream
 from assistant.server.services import Services
-from assistant.server.wire import DecisionBody, ModelBody, PlanBody, ResolutionBody, SessionBody, TurnBody
+from assistant.server.wire import AuditQuery, DecisionBody, ModelBody, PlanBody, ResolutionBody, SessionBody, TurnBody
 
 
 def services(request: Request) -> Services:
@@ -127,10 +127,8 @@ async def resolve_operation(request: Request) -> Response:
 
 async def audit(request: Request) -> Response:
     """The newest audit entries."""
-    limit = request.query_params.get("limit", "100")
-    entries = services(request).audit.entries(
-        limit=min(int(limit), 10_000) if limit.isdigit() else 100, since=request.query_params.get("since")
-    )
+    query = parse(json.dumps(dict(request.query_params)), AuditQuery)
+    entries = services(request).audit.entries(limit=query.limit, since=query.since)
     return answer({"items": [entry.model_dump(mode="json") for entry in entries]})
 
 
@@ -162,5 +160,20 @@ async def skills(request: Request) -> Response:
     """Skills, and what is wrong with those that could not be loaded."""
     known = services(request)
     tongue = language(request, known.language)
-    assert tongue in LANGUAGES
-    return answer({"items": known.skills.overview(tongue)})
+    items: list[dict[str, object]] = [
+        {
+            "name": name,
+            "version": found.manifest.version,
+            "enabled": found.enabled,
+            "source": "bundled" if found.bundled else str(found.folder),
+            "description": found.manifest.description.get(tongue) or found.manifest.description.get("en", ""),
+            "tools": sorted(f"{name}.{tool}" for tool in found.manifest.tools),
+            "sandboxed": False,
+        }
+        for name, found in sorted(known.skills.known.items())
+    ]
+    problems = {fault.name: known.catalogue.explain(fault, tongue)[0] for fault in known.skills.problems}
+    for item in items:
+        item["problem"] = problems.pop(str(item["name"]), None)
+    items += [{"name": name, "enabled": False, "problem": problem} for name, problem in problems.items()]
+    return answer({"items": items})

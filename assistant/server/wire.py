@@ -57,6 +57,13 @@ class ResolutionBody(_Body):
     happened: bool
 
 
+class AuditQuery(_Body):
+    """Which audit entries are wanted."""
+
+    limit: int = Field(100, ge=1, le=10_000)
+    since: datetime | None = None
+
+
 class ModelBody(_Body):
     """A model by name."""
 

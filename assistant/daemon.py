@@ -1,0 +1,396 @@
+"""The daemon: the only place where parts are put together. Owns their start and their stop, and does no work itself."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import logging
+import os
+import secrets as random_secrets
+import signal
+import socket
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from functools import partial
+from pathlib import Path
+from typing import IO, Any, Protocol, cast
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from assistant import __version__, logs
+from assistant.automation.schedules import SqlSchedules
+from assistant.clock import SystemClock
+from assistant.config import Config, Loaded
+from assistant.conversation.conversation import Conversation
+from assistant.conversation.execute import Executor
+from assistant.conversation.intents import Sentences
+from assistant.conversation.planner import Planner
+from assistant.conversation.running import RunningTurns
+from assistant.conversation.sessions import Sessions
+from assistant.conversation.shortlist import Shortlist
+from assistant.engine.client import Engine
+from assistant.engine.models import ModelStore
+from assistant.engine.scripted import ScriptedModel
+from assistant.errors import AssistantError, Conflict
+from assistant.locale import Catalogue
+from assistant.memory.users import UserFile
+from assistant.models import Language, Operation
+from assistant.notify.announce import Announcer, DesktopNotifications
+from assistant.notify.bus import EventBus
+from assistant.paths import Paths
+from assistant.ports import LanguageModel, Scheduled
+from assistant.resources import bundled
+from assistant.safety.approvals import Approvals
+from assistant.safety.audit import Audit
+from assistant.safety.outbox import SqlOutbox
+from assistant.safety.secrets import open_secrets
+from assistant.server.app import make_app
+from assistant.server.guard import Guard
+from assistant.server.services import Services
+from assistant.skillkit.context import Context
+from assistant.skillkit.contexts import Contexts
+from assistant.skillkit.external import load_external
+from assistant.skillkit.loader import Skills
+from assistant.store import open_database
+from assistant.store.index import SqlIndex
+
+_log = logging.getLogger(__name__)
+_APPROVAL_KEY = "approval-key"
+_TOKEN = "server-token"
+_STOP_S = 10.0
+
+
+async def serve(paths: Paths, loaded: Loaded, *, foreground: bool = True) -> None:
+    """Run until SIGTERM or SIGINT. Raises Conflict where a daemon of this user runs already."""
+    started = time.monotonic()
+    config = loaded.config
+    os.umask(0o077)
+    paths.make()
+    logs.set_up(paths.logs, config.logging, to_terminal=foreground)
+    async with AsyncExitStack() as stack:
+        stack.enter_context(_single_instance(paths))
+        stopping = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+        services = await _assemble(paths, config, stack, started)
+        await _listen(paths, config, services, stack)
+        await _announce_ready(stack)
+        _log.info("ready after %.2f s", time.monotonic() - started)
+        await stopping.wait()
+        _log.info("stopping")
+
+
+async def _assemble(paths: Paths, config: Config, stack: AsyncExitStack, started: float) -> Services:
+    clock = SystemClock(config.assistant.zone)
+    catalogue = Catalogue()
+    language = _language(config)
+    db = open_database(paths.database)
+    ledger = open_database(paths.database, durable=True)
+    stack.callback(db.close)
+    stack.callback(ledger.close)
+    secrets = open_secrets(paths)
+    users = UserFile(paths.profile_file)
+    bus = EventBus()
+    notifier = DesktopNotifications(config.assistant.name) if config.notify.desktop else None
+    audit = Audit(ledger, clock, config.audit.bodies)
+    models = ModelStore(paths, config.engine)
+    engine, model = _model(paths, config, models)
+    if engine is not None:
+        stack.push_async_callback(engine.aclose)
+
+    skills = Skills()
+    skills.load_bundled(bundled("skills"), config.skills)
+    load_external(skills, paths, config.skills)
+    stack.push_async_callback(skills.aclose)
+    await skills.prepare()
+    for name, skill in skills.loaded.items():
+        catalogue.add(name, skill.folder / "locale")
+
+    crew = _Crew(skills, language)
+    schedules = SqlSchedules(db, clock, crew.fire)
+    outbox = SqlOutbox(
+        db=ledger,
+        clock=clock,
+        settings=config.outbox,
+        hold_s=config.approvals.hold_s,
+        audit=audit,
+        bus=bus,
+        handlers=crew,
+        text=catalogue.text,
+        language=language,
+    )
+    crew.contexts = contexts = Contexts(
+        clock=clock,
+        catalogue=catalogue,
+        user=users.current,
+        settings=skills.settings,
+        folders=paths.data / "skill-data",
+        secrets=secrets,
+        model=model,
+        index=partial(SqlIndex, db),
+        outbox=outbox,
+        schedules=schedules,
+        notify=Announcer(bus, notifier),
+    )
+    approvals = Approvals(ledger, clock, await _key(secrets.get, secrets.put), config.approvals.expire_s)
+    sessions = Sessions(db, clock)
+    sessions.forget(config.conversation.keep_days)
+    sentences = Sentences([bundled_sentences(), *skills.sentence_files()])
+    conversation = Conversation(
+        sentences=sentences,
+        planner=Planner(
+            model,
+            Shortlist(skills.tools(), sentences.examples),
+            name=config.assistant.name,
+            size=config.conversation.shortlist,
+            max_tokens=config.engine.max_output_tokens,
+        ),
+        executor=Executor(
+            skills=skills,
+            contexts=contexts,
+            approvals=approvals,
+            outbox=outbox,
+            sessions=sessions,
+            audit=audit,
+            clock=clock,
+            text=catalogue.text,
+        ),
+        sessions=sessions,
+        approvals=approvals,
+        skills=skills,
+        users=users,
+        clock=clock,
+        catalogue=catalogue,
+        settings=config.conversation,
+    )
+    running = RunningTurns(bus, catalogue, clock)
+    await _keep_running(stack, outbox.run, "outbox")
+    await schedules.start()
+    stack.push_async_callback(schedules.aclose)
+    stack.push_async_callback(running.aclose)
+    await _keep_running(stack, crew.start, "skills")
+    return Services(
+        clock=clock,
+        catalogue=catalogue,
+        language=language,
+        conversation=conversation,
+        running=running,
+        sessions=sessions,
+        approvals=approvals,
+        outbox=outbox,
+        audit=audit,
+        skills=skills,
+        model=model,
+        engine=engine,
+        models=models,
+        bus=bus,
+        health=partial(_health, started, skills, catalogue, language, engine),
+    )
+
+
+def bundled_sentences() -> Path:
+    """The conversation's own templates (yes, no, undo, help)."""
+    return Path(__file__).parent / "conversation" / "sentences.yaml"
+
+
+class _Startable(Protocol):
+    async def start(self, ctx: Context) -> None: ...
+    async def fire(self, ctx: Context, scheduled: Scheduled) -> None: ...
+
+
+class _Crew:
+    """What skills do outside a turn: send what was approved, wake when a schedule is due, begin with the daemon."""
+
+    contexts: Contexts
+
+    def __init__(self, skills: Skills, language: Language) -> None:
+        self._skills = skills
+        self._language = language
+
+    async def commit(self, operation: Operation) -> str:
+        """Do an approved act."""
+        tool = self._skills.tool(operation.tool)
+        return await tool.commit(self._context(tool.skill, operation.id), operation)
+
+    async def reconcile(self, operation: Operation) -> str | None:
+        """Look whether an act happened."""
+        tool = self._skills.tool(operation.tool)
+        return await tool.reconcile(self._context(tool.skill, operation.id), operation)
+
+    async def fire(self, skill: str, scheduled: Scheduled) -> None:
+        """Wake a skill."""
+        loaded = self._skills.loaded.get(skill)
+        if hasattr(loaded, "fire"):
+            await cast(_Startable, loaded).fire(self._context(skill), scheduled)
+
+    async def start(self) -> None:
+        """Let the bundled skills begin their background work, one after the other."""
+        for name, skill in list(self._skills.loaded.items()):
+            if hasattr(skill, "start"):
+                try:
+                    await cast(_Startable, skill).start(self._context(name))
+                except AssistantError as error:
+                    _log.warning("skill %s could not start: %s", name, error)
+
+    def _context(self, skill: str, operation: str = "") -> Context:
+        return self.contexts.of(skill, self._language, operation=operation)
+
+
+def _model(paths: Paths, config: Config, models: ModelStore) -> tuple[Engine | None, LanguageModel]:
+    """The model on the device; `scripted:FILE` gives canned answers, for measuring everything but the model."""
+    if config.engine.model.startswith("scripted:"):
+        return None, ScriptedModel.read(Path(config.engine.model.removeprefix("scripted:")))
+    engine = Engine(paths, config.engine, models)
+    return engine, engine
+
+
+async def _listen(paths: Paths, config: Config, services: Services, stack: AsyncExitStack) -> None:
+    app = make_app(services)
+    paths.socket.unlink(missing_ok=True)
+    await _serve_on(app, _unix_socket(paths.socket), stack)
+    stack.callback(partial(paths.socket.unlink, missing_ok=True))
+    if config.server.tcp:
+        listener = socket.create_server(("127.0.0.1", config.server.port))
+        port = listener.getsockname()[1]
+        token = random_secrets.token_urlsafe(32)
+        for name, value in ((_TOKEN, token), ("server-port", str(port))):
+            file = paths.run / name
+            file.write_text(value, encoding="utf-8")
+            stack.callback(partial(file.unlink, missing_ok=True))
+        guarded = Guard(app, port=port, token=token, origins=config.server.allowed_origins)
+        await _serve_on(guarded, listener, stack)
+        _log.info("listening on 127.0.0.1:%d", port)
+
+
+def _unix_socket(path: Path) -> socket.socket:
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    listener.bind(str(path))
+    path.chmod(0o600)
+    listener.listen(128)
+    listener.setblocking(False)
+    return listener
+
+
+async def _serve_on(app: ASGIApp, listener: socket.socket, stack: AsyncExitStack) -> None:
+    settings = uvicorn.Config(
+        app, log_config=None, access_log=False, lifespan="off", ws="websockets-sansio", timeout_graceful_shutdown=2
+    )
+    server = _Server(settings)
+    task = asyncio.create_task(server.serve([listener]), name="server")
+
+    async def stop() -> None:
+        server.should_exit = True
+        with contextlib.suppress(asyncio.CancelledError, TimeoutError):
+            await asyncio.wait_for(task, _STOP_S)
+        listener.close()
+
+    stack.push_async_callback(stop)
+    while not server.started and not task.done():  # noqa: ASYNC110 - uvicorn has no event to wait for
+        await asyncio.sleep(0.002)
+    if task.done():
+        task.result()
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals to the daemon, which stops all parts in order."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Any:
+        """Capture none."""
+        yield
+
+
+async def _keep_running(stack: AsyncExitStack, work: Callable[[], Awaitable[None]], name: str) -> None:
+    """Run `work` beside everything else until the daemon stops; its failure is logged and does not take us down."""
+
+    async def guarded() -> None:
+        try:
+            await work()
+        except asyncio.CancelledError:
+            raise
+        except Exception:
+            _log.exception("%s stopped", name)
+
+    task = asyncio.create_task(guarded(), name=name)
+
+    async def stop() -> None:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    stack.push_async_callback(stop)
+
+
+async def _announce_ready(stack: AsyncExitStack) -> None:
+    """Tell systemd that we are ready, and feed its watchdog from the loop itself (sd_watchdog_enabled(3))."""
+    if not os.environ.get("NOTIFY_SOCKET"):
+        return
+    import sdnotify
+
+    notifier = sdnotify.SystemdNotifier()
+    notifier.notify("READY=1")
+    stack.callback(notifier.notify, "STOPPING=1")
+    interval = int(os.environ.get("WATCHDOG_USEC", "0")) / 2_000_000
+    if interval:
+
+        async def feed() -> None:
+            while True:
+                notifier.notify("WATCHDOG=1")
+                await asyncio.sleep(interval)
+
+        await _keep_running(stack, feed, "watchdog")
+
+
+@contextlib.contextmanager
+def _single_instance(paths: Paths) -> Any:
+    """Hold the lock of this user's daemon; the system frees it when the process dies. Raises Conflict."""
+    file: IO[str] = (paths.run / "daemon.lock").open("a+", encoding="utf-8")
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            file.seek(0)
+            raise Conflict("daemon.running", pid=file.read().strip() or "?") from error
+        file.seek(0)
+        file.truncate()
+        file.write(str(os.getpid()))
+        file.flush()
+        yield
+
+
+async def _key(get: Callable[[str], Awaitable[str | None]], put: Callable[[str, str], Awaitable[None]]) -> bytes:
+    """The key that approvals are bound with; made once."""
+    stored = await get(_APPROVAL_KEY)
+    if stored is None:
+        stored = random_secrets.token_hex(32)
+        await put(_APPROVAL_KEY, stored)
+    return bytes.fromhex(stored)
+
+
+def _language(config: Config) -> Language:
+    """The language of what is said unasked: the setting, else the environment's."""
+    if config.assistant.language != "auto":
+        return config.assistant.language
+    spoken = next((os.environ[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if os.environ.get(name)), "")
+    return "zh" if spoken.startswith("zh") else "en"
+
+
+def _health(
+    started: float, skills: Skills, catalogue: Catalogue, language: Language, engine: Engine | None
+) -> dict[str, Any]:
+    return {
+        "status": "ok",
+        "version": __version__,
+        "pid": os.getpid(),
+        "uptime_s": round(time.monotonic() - started, 1),
+        "model": engine.status() if engine else {"name": "scripted"},
+        "skills": {
+            "loaded": sorted(skills.loaded),
+            "problems": [
+                {"name": problem.name, "problem": catalogue.explain(problem, language)[0]}
+                for problem in skills.problems
+            ],
+        },
+    }
