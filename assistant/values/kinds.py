@@ -1,0 +1,85 @@
+"""What a time expression means: plain frozen values. Knows no language and no clock."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any, Literal
+
+Precision = Literal["day", "part", "minute"]
+Preference = Literal["future", "past"]
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A point in time, with the user's zone; for a repeated one the first occurrence after now."""
+
+    at: datetime
+    """Where only a day was named this is a sensible hour of that day (see `times`): who wants the day takes `.day`."""
+    precision: Precision = "minute"
+    """What was said: a day, a part of a day ("tomorrow afternoon"), or a time."""
+    vague: bool = False
+    """The hour is ours, or the person said "around"."""
+    recurrence: str | None = None
+    """RFC 5545 RRULE without its prefix."""
+
+    @property
+    def day(self) -> date:
+        """The day alone."""
+        return self.at.date()
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """Whole days, both ends included."""
+
+    start: date
+    end: date
+
+
+@dataclass(frozen=True, slots=True)
+class Duration:
+    """A length of time; a month counts 30 days, a year 365."""
+
+    length: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Impossible:
+    """It reads like a time, but there is no such time. `why` is a catalogue key, `data` gives its placeholders."""
+
+    why: Literal["values.no_such_day", "values.no_such_time", "values.out_of_range"]
+    month: int | None = None
+    day: int | None = None
+    time: str = ""
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """Placeholders of the sentence: the month as a date for babel, the day, the time as it was said."""
+        return {
+            "month": date(2000, self.month, 1) if self.month else "",
+            "day": self.day if self.day is not None else "",
+            "time": self.time,
+        }
+
+
+TimeValue = Moment | Period | Duration | Impossible
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A time expression in a text: `text` is `original[start:end]`."""
+
+    start: int
+    end: int
+    text: str
+    value: TimeValue
+
+
+def as_period(value: TimeValue) -> Period | None:
+    """The days that a period or a single (not repeated) moment covers; None for anything else."""
+    if isinstance(value, Period):
+        return value
+    if isinstance(value, Moment) and value.recurrence is None:
+        return Period(value.day, value.day)
+    return None
