@@ -140,9 +140,17 @@ class Index(Protocol):
         ...
 
     async def search(
-        self, query: str, *, limit: int = 20, where: Mapping[str, str | int | bool] | None = None
+        self,
+        query: str,
+        *,
+        limit: int = 20,
+        where: Mapping[str, str | int | bool | Sequence[str | int | bool]] | None = None,
     ) -> Sequence[str]:
-        """Ids, best first. `where` filters on the documents' `fields`."""
+        """Ids, best first; with an empty query all, newest (`fields["date"]`) first.
+
+        `where` filters on the documents' `fields`: a key is a field's name, alone (equal) or followed by `>=`, `<` or
+        `~` (contains, text folded); a list of values lets any of them through.
+        """
         ...
 
     async def stamps(self) -> Mapping[str, str]:

@@ -35,11 +35,12 @@ class Catalogue:
                 self._texts[language].update(flatten(read(file)))
 
     def add(self, prefix: str, folder: Path) -> None:
-        """Load a skill's `folder/<language>.yaml` below `prefix`."""
+        """Load a skill's `folder/<language>.yaml` below `prefix`; what stands there under `error` explains its errors."""
         for language in LANGUAGES:
             file = folder / f"{language}.yaml"
             if file.exists():
-                self._texts[language].update({f"{prefix}.{key}": text for key, text in flatten(read(file)).items()})
+                texts = flatten(read(file)).items()
+                self._texts[language].update({_below(prefix, key): text for key, text in texts})
 
     def keys(self, language: Language) -> set[str]:
         """All keys of a language, plural forms included."""
@@ -75,6 +76,11 @@ class Catalogue:
         message = self.text(language, key, **error.data)
         mend = self.text(language, f"{key}_mend", **error.data) if self.has(f"{key}_mend") else ""
         return message, mend
+
+
+def _below(prefix: str, key: str) -> str:
+    first, _, rest = key.partition(".")
+    return f"error.{prefix}.{rest}" if first == "error" else f"{prefix}.{key}"
 
 
 def read(file: Path) -> Mapping[str, Any]:

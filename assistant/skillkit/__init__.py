@@ -25,6 +25,9 @@ from assistant.models import (
     Completion as Completion,
 )
 from assistant.models import (
+    Label as Label,
+)
+from assistant.models import (
     Message as Message,
 )
 from assistant.models import (
@@ -32,6 +35,9 @@ from assistant.models import (
 )
 from assistant.models import (
     Operation as Operation,
+)
+from assistant.models import (
+    Origin as Origin,
 )
 from assistant.models import (
     Person as Person,
