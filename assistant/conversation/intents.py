@@ -21,7 +21,8 @@ _SLOT = re.compile(r"\{(\w+)(?::\w+)?\}")
 _POLITE = {
     "en": re.compile(
         r"^(?:(?:hey|hi|hello|ok|okay|so|well|um+|uh+|please|(?:can|could|would|will) you(?: please)?"
-        r"|i(?:'d| would) like you to|i want you to|i need you to|kindly)[\s,]+)+|[\s,]+(?:please|thanks|thank you|for me)$",
+        r"|i(?:'d| would) like you to|i want you to|i need you to|kindly)[\s,]+)+"
+        r"|[\s,]+(?:please|thanks|thank you|for me)$",
         re.IGNORECASE,
     ),
     "zh": re.compile(
