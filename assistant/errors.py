@@ -19,6 +19,7 @@
   x ApprovalExpired      the yes came too late, was used already, or was for something else
   x SpeechError
   x AutomationError
+* Uncertain              no failure yet: it can't be known whether an outward act happened
 """
 
 from __future__ import annotations
@@ -159,3 +160,7 @@ class AutomationError(AssistantError):
     """An automation or a schedule could not be run."""
 
     default_code = "automation.failed"
+
+
+class Uncertain(Exception):
+    """It can't be known whether an operation happened. The text (already in a person's language) says why."""

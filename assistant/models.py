@@ -237,6 +237,8 @@ class Approval(Value):
     """Hash over the action's and the prepared record's digests."""
     reason: str
     """Why it is asked, in the user's language."""
+    language: Language = "en"
+    """The language of the turn it came from: what is said later of this act is said in it."""
     state: ApprovalState = "pending"
     session: str = ""
     created_at: datetime

@@ -1,6 +1,7 @@
 """Opening the database: WAL, migrations in order, a backup before them, a check at the start.
 
-All access is from the daemon's event loop's thread (statements are short) or from a thread with a connection of its own.
+All access is from the thread of the daemon's event loop (statements are short), or from a thread that has a connection
+of its own.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlite_utils import Database
+from sqlite_utils import Database as Database
 
+from assistant.errors import AssistantError
 from assistant.store import migrations
 
 _APPLIED = "migrations"
@@ -25,17 +27,22 @@ def open_database(file: Path | str, *, durable: bool = False) -> Database:
 
     `durable` waits for the disk at each commit (`synchronous=FULL`): for the outbox, approvals and the audit, where a
     receipt given must survive a power cut. Other connections use NORMAL.
+
+    Raises AssistantError `store.corrupt` or `store.unwritable`; the file is left as it was found.
     """
-    connection = sqlite3.connect(file, timeout=30, check_same_thread=False, isolation_level=None)
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
-    connection.execute("PRAGMA foreign_keys=ON")
-    connection.row_factory = sqlite3.Row
-    if file != ":memory:":
-        Path(file).chmod(0o600)
-    db = Database(connection)
-    _migrate(db, Path(file) if file != ":memory:" else None)
-    return db
+    try:
+        connection = sqlite3.connect(file, timeout=30, check_same_thread=False, isolation_level=None)
+        try:
+            return _prepare(connection, file, durable)
+        except BaseException:
+            connection.close()
+            raise
+    except sqlite3.OperationalError as error:
+        raise AssistantError("store.unwritable", problem=str(error)) from error
+    except sqlite3.IntegrityError:
+        raise
+    except sqlite3.DatabaseError as error:
+        raise AssistantError("store.corrupt", file=str(file), problem=str(error)) from error
 
 
 @contextmanager
@@ -45,10 +52,30 @@ def transaction(db: Database) -> Iterator[sqlite3.Connection]:
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield connection
+        connection.execute("COMMIT")
     except BaseException:
-        connection.execute("ROLLBACK")
+        if connection.in_transaction:  # a full disk may have ended it already
+            connection.execute("ROLLBACK")
         raise
-    connection.execute("COMMIT")
+
+
+def _prepare(connection: sqlite3.Connection, file: Path | str, durable: bool) -> Database:
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
+    connection.execute("PRAGMA foreign_keys=ON")
+    connection.row_factory = sqlite3.Row
+    if file != ":memory:":
+        Path(file).chmod(0o600)
+    _check(connection, file)
+    db = Database(connection)
+    _migrate(db, Path(file) if file != ":memory:" else None)
+    return db
+
+
+def _check(connection: sqlite3.Connection, file: Path | str) -> None:
+    problem = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    if problem != "ok":
+        raise AssistantError("store.corrupt", file=str(file), problem=" ".join(str(problem).split()))
 
 
 def _migrate(db: Database, file: Path | None) -> None:
@@ -63,6 +90,8 @@ def _migrate(db: Database, file: Path | None) -> None:
     for step in missing:
         module = importlib.import_module(f"{migrations.__name__}.{step}")
         with transaction(db) as connection:
+            if connection.execute(f"SELECT 1 FROM {_APPLIED} WHERE name = ?", (step,)).fetchone():
+                continue  # another process was faster
             module.apply(db)
             connection.execute(f"INSERT INTO {_APPLIED} (name) VALUES (?)", (step,))
 
