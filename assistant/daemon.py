@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
+import itertools
 import logging
 import os
 import secrets as random_secrets
@@ -111,6 +112,8 @@ async def _assemble(paths: Paths, config: Config, stack: AsyncExitStack, started
 
     crew = _Crew(skills, language)
     schedules = SqlSchedules(db, clock, crew.fire)
+    key = await _key(secrets.get, secrets.put)
+    approvals = Approvals(ledger, clock, key, config.approvals.expire_s, audit=audit)
     outbox = SqlOutbox(
         db=ledger,
         clock=clock,
@@ -120,6 +123,7 @@ async def _assemble(paths: Paths, config: Config, stack: AsyncExitStack, started
         bus=bus,
         handlers=crew,
         text=catalogue.text,
+        unfinished=approvals.unfinished,
         language=language,
     )
     crew.contexts = contexts = Contexts(
@@ -135,7 +139,6 @@ async def _assemble(paths: Paths, config: Config, stack: AsyncExitStack, started
         schedules=schedules,
         notify=Announcer(bus, notifier),
     )
-    approvals = Approvals(ledger, clock, await _key(secrets.get, secrets.put), config.approvals.expire_s)
     sessions = Sessions(db, clock)
     sessions.forget(config.conversation.keep_days)
     sentences = Sentences([bundled_sentences(), *skills.sentence_files()])
@@ -240,9 +243,11 @@ class _Crew:
 
 
 def _model(paths: Paths, config: Config, models: ModelStore) -> tuple[Engine | None, LanguageModel]:
-    """The model on the device; `scripted:FILE` gives canned answers, for measuring everything but the model."""
+    """The model on the device; `scripted:FILE` says FILE's lines in turn, to measure all but the model."""
     if config.engine.model.startswith("scripted:"):
-        return None, ScriptedModel.read(Path(config.engine.model.removeprefix("scripted:")))
+        script = Path(config.engine.model.removeprefix("scripted:"))
+        replies = itertools.cycle(script.read_text(encoding="utf-8").splitlines())
+        return None, ScriptedModel(lambda _: next(replies))
     engine = Engine(paths, config.engine, models)
     return engine, engine
 

@@ -104,7 +104,7 @@ class Executor:
         outcome = await tool.run(context, args)
         if isinstance(outcome, Prepared):
             reason = self._text(work.language, verdict.reason, **verdict.data)
-            return self._approvals.propose(action, outcome, reason, work.turn.session)
+            return self._approvals.propose(action, outcome, reason, work.turn.session, language=work.language)
         if action.effect in ("outward", "money"):
             raise SkillFailed("skill.bug", tool=tool.name, problem="acted without preparing")
         return self._observed(tool, action, outcome, work)

@@ -31,7 +31,7 @@ COMPOSED = frozenset(
 """Arguments that a person may paraphrase; all others must stand in the words as they are."""
 
 
-_SLOT_TYPES = {"duration": Duration, "period": Period, "when": (Moment, Impossible)}
+_SLOT_TYPES: dict[str, tuple[type, ...]] = {"duration": (Duration,), "period": (Period,), "when": (Moment, Impossible)}
 
 
 @dataclass(frozen=True)
