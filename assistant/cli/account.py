@@ -1,0 +1,150 @@
+"""`assistant account`: the mailbox the assistant reads, and whether it can be used."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from assistant.cli import help
+from assistant.cli import shell as shells
+from assistant.cli.exits import ExitCode, Unfit, UsageProblem
+from assistant.cli.help import Command
+from assistant.cli.shell import Shell
+
+SAMPLE_FOLDER = "sample-mailbox"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    commands = help.group()
+    commands.command("list", cls=Command)(list_all)
+    commands.command(cls=Command)(add)
+    commands.command("test", cls=Command)(check)
+    app.add_typer(commands, name="account", rich_help_panel="setup")
+
+
+def list_all(context: typer.Context, as_json: bool = typer.Option(False, "--json")) -> None:
+    """List them."""
+    shell = shells.of(context)
+    shell.as_json = as_json
+    settings = email_settings(shell)
+    items = [{"kind": "email", **settings}] if settings.get("mailbox") else []
+    if as_json:
+        shell.json({"items": items})
+        return
+    if not items:
+        shell.say("account.none")
+        return
+    rows = [(shell.text("account.email"), str(settings.get("address") or ""), str(settings["mailbox"]))]
+    shell.table("account", ("kind", "address", "mailbox"), rows)
+    if not sending(settings):
+        shell.note(shell.text("account.no_sending"))
+
+
+def add(
+    context: typer.Context,
+    kind: str = typer.Argument(metavar="maildir|mbox|sample"),
+    path: Path | None = typer.Argument(None, metavar="PATH"),
+    address: str = typer.Option("", metavar="ADDRESS"),
+) -> None:
+    """Add one."""
+    shell = shells.of(context)
+    if kind == "sample":
+        add_sample(shell)
+    elif kind in ("maildir", "mbox"):
+        if path is None:
+            raise UsageProblem("cli.needs_path", kind=kind)
+        mailbox = path.expanduser().absolute()
+        shell.say("account.found", count=count_mails(mailbox), mailbox=mailbox)
+        use_mailbox(shell, mailbox, address)
+    else:
+        raise UsageProblem("cli.no_account_kind", kind=kind)
+    shell.note(shell.text("config.restart"))
+
+
+def check(context: typer.Context) -> None:
+    """Try them."""
+    shell = shells.of(context)
+    settings = email_settings(shell)
+    if not settings.get("mailbox"):
+        shell.say("account.none")
+        raise typer.Exit(ExitCode.FAILED)
+    mailbox = Path(str(settings["mailbox"])).expanduser()
+    shell.say("account.found", count=count_mails(mailbox), mailbox=mailbox, style="green")
+    shell.say("account.can_send" if sending(settings) else "account.no_sending")
+
+
+def email_settings(shell: Shell) -> Mapping[str, Any]:
+    """What the user set for the email skill."""
+    skill = shell.loaded.config.skills.get("email")
+    return skill.settings if skill else {}
+
+
+def sending(settings: Mapping[str, Any]) -> bool:
+    """Whether mail can leave: through a configured server or the local sendmail."""
+    import shutil
+
+    return bool(settings.get("smtp_host")) or shutil.which("sendmail", path="/usr/sbin:/usr/lib:/usr/bin") is not None
+
+
+def count_mails(mailbox: Path) -> int:
+    """Mails in a Maildir (its folders included) or an mbox file. Raises Unfit where it is neither; OSError."""
+    if mailbox.is_dir():
+        roots = [folder for folder in (mailbox, *mailbox.iterdir()) if (folder / "cur").is_dir()]
+        if not roots:
+            raise Unfit("cli.no_maildir", mailbox=mailbox)
+        return sum(
+            1 for root in roots for part in ("cur", "new") if (root / part).is_dir() for _ in (root / part).iterdir()
+        )
+    with mailbox.open("rb") as lines:
+        first = lines.readline()
+        if first and not first.startswith(b"From "):
+            raise Unfit("cli.no_mbox", mailbox=mailbox)
+        return bool(first) + sum(1 for line in lines if line.startswith(b"From "))
+
+
+def use_mailbox(shell: Shell, mailbox: Path, address: str) -> None:
+    """Write the mailbox into the user's settings."""
+    from assistant.config import change
+
+    file = shell.paths.config_file
+    change(file, "skills.email.settings.mailbox", str(mailbox))
+    if address:
+        change(file, "skills.email.settings.address", address)
+    shell.say("account.added", file=file)
+
+
+def add_sample(shell: Shell) -> None:
+    """Make the sample mailbox, its user where the person has told nothing yet, and use them."""
+    from assistant.cli.userfile import read_user
+    from assistant.resources import bundled
+
+    shell.paths.make()
+    mailbox = shell.paths.data / SAMPLE_FOLDER
+    count = _load_sample(mailbox, shell)
+    shell.say("account.sample", count=count, mailbox=mailbox)
+    sample = bundled("profile") / "sample.yaml"
+    if not shell.paths.profile_file.exists():
+        shell.paths.profile_file.write_bytes(sample.read_bytes())
+        shell.paths.profile_file.chmod(0o600)
+        shell.say("account.sample_user", file=shell.paths.profile_file)
+    use_mailbox(shell, mailbox, read_user(sample)[0].email)
+
+
+def _load_sample(target: Path, shell: Shell) -> int:
+    """Call `load_sample` of the bundled email skill: one module of data, imported alone and not as a skill."""
+    from assistant.resources import bundled
+
+    name = "assistant_sample_mailbox"
+    spec = importlib.util.spec_from_file_location(name, bundled("skills") / "email" / "sample.py")
+    if spec is None or spec.loader is None:
+        raise Unfit("cli.no_sample")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return int(module.load_sample(target, shell.clock.now()))

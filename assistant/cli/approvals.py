@@ -1,0 +1,116 @@
+"""`assistant approvals`: what waits for a yes, shown exactly, and answered."""
+
+from __future__ import annotations
+
+import typer
+
+from assistant.cli import help
+from assistant.cli import shell as shells
+from assistant.cli.exits import ExitCode, UsageProblem
+from assistant.cli.help import Command
+from assistant.cli.shell import Shell
+from assistant.models import Approval
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    commands = help.group()
+    commands.command("list", cls=Command)(list_all)
+    for function in (show, approve, refuse):
+        commands.command(cls=Command)(function)
+    app.add_typer(commands, name="approvals", rich_help_panel="care")
+
+
+def list_all(
+    context: typer.Context,
+    everything: bool = typer.Option(False, "--all"),
+    as_json: bool = typer.Option(False, "--json"),
+) -> None:
+    """List them."""
+    shell = shells.of(context)
+    shell.as_json = as_json
+    found = _fetch(shell, None if everything else "pending")
+    if as_json:
+        shell.json({"items": [approval.model_dump(mode="json") for approval in found]})
+        return
+    if not found:
+        shell.say("approvals.none")
+        return
+    rows = [
+        (
+            approval.id,
+            shell.text(f"approvals.state.{approval.state}"),
+            approval.prepared.title,
+            approval.action.tool,
+            shell.moment(approval.expires_at),
+        )
+        for approval in found
+    ]
+    shell.table("approvals", ("id", "state", "what", "tool", "expires"), rows)
+
+
+def show(
+    context: typer.Context,
+    approval: str = typer.Argument(metavar="ID"),
+    as_json: bool = typer.Option(False, "--json"),
+) -> None:
+    """Show one."""
+    from assistant.cli.render import show_approval
+    from assistant.cli.talk import tell_how
+
+    shell = shells.of(context)
+    shell.as_json = as_json
+    found = _one(shell, approval)
+    if as_json:
+        shell.json(found.model_dump(mode="json"))
+        return
+    show_approval(shell, found)
+    if found.state == "pending":
+        tell_how(shell, [found])
+    else:
+        shell.line(shell.text(f"approvals.state.{found.state}"))
+
+
+def approve(context: typer.Context, approval: str = typer.Argument(metavar="ID")) -> None:
+    """Say yes."""
+    _decide(shells.of(context), approval, approve=True)
+
+
+def refuse(context: typer.Context, approval: str = typer.Argument(metavar="ID")) -> None:
+    """Say no."""
+    _decide(shells.of(context), approval, approve=False)
+
+
+def _decide(shell: Shell, wanted: str, *, approve: bool) -> None:
+    """The yes is bound to what this very command shows: the hash goes with it."""
+    from assistant.cli.render import show_approval
+    from assistant.cli.talk import Talk
+
+    approval = _one(shell, wanted)
+    show_approval(shell, approval)
+    with Talk(shell, session=approval.session, present=True) as talk:
+        outcome = talk.decide(approval, approve=approve)
+        if outcome.approvals:
+            outcome = talk.settle(outcome)
+    if outcome.exit is ExitCode.OK and not outcome.events:
+        shell.say("approvals.approved" if approve else "approvals.refused")
+    raise typer.Exit(outcome.exit)
+
+
+def _one(shell: Shell, wanted: str) -> Approval:
+    """The approval of an id or of the beginning of one. Raises UsageProblem where that names none, or several."""
+    found = _fetch(shell, None)
+    fitting = [approval for approval in found if approval.id == wanted] or [
+        approval for approval in found if approval.id.startswith(wanted)
+    ]
+    if len(fitting) != 1:
+        raise UsageProblem("cli.no_approval" if not fitting else "cli.several", id=wanted)
+    return fitting[0]
+
+
+def _fetch(shell: Shell, state: str | None) -> list[Approval]:
+    async def work() -> list[Approval]:
+        async with shell.client() as client:
+            return await client.approvals(state=state)
+
+    return shell.run(work())

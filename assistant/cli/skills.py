@@ -1,0 +1,157 @@
+"""`assistant skills`: what the assistant can do, and switching parts of it on and off."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from assistant.cli import help
+from assistant.cli import shell as shells
+from assistant.cli.exits import UsageProblem
+from assistant.cli.help import Command
+from assistant.cli.shell import Shell
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    commands = help.group()
+    commands.command("list", cls=Command)(list_all)
+    for function in (show, enable, disable):
+        commands.command(cls=Command)(function)
+    commands.command("new", cls=Command)(new)
+    app.add_typer(commands, name="skills", rich_help_panel="setup")
+
+
+def list_all(context: typer.Context, as_json: bool = typer.Option(False, "--json")) -> None:
+    """List them."""
+    shell = shells.of(context)
+    shell.as_json = as_json
+    found = _fetch(shell)
+    if as_json:
+        shell.json({"items": found})
+        return
+    rows = [
+        (
+            str(skill.get("name", "")),
+            shell.text("skills.on" if skill.get("enabled") else "skills.off"),
+            str(skill.get("version", "")),
+            shell.text(f"skills.source.{skill.get('source', 'bundled')}"),
+            str(skill.get("description", "")),
+        )
+        for skill in found
+    ]
+    shell.table("skills", ("name", "state", "version", "source", "description"), rows)
+    for skill in found:
+        if skill.get("problem"):
+            shell.note(f"{skill.get('name')}: {words(skill['problem'])}", style="yellow")
+
+
+def show(
+    context: typer.Context,
+    name: str = typer.Argument(metavar="NAME"),
+    as_json: bool = typer.Option(False, "--json"),
+) -> None:
+    """Show one."""
+    shell = shells.of(context)
+    shell.as_json = as_json
+    skill = _one(shell, name)
+    if as_json:
+        shell.json(skill)
+        return
+    shell.line(f"{skill['name']} {skill.get('version', '')}", style="bold")
+    shell.line(str(skill.get("description", "")))
+    shell.line(shell.text("skills.on" if skill.get("enabled") else "skills.off"))
+    if skill.get("problem"):
+        shell.line(words(skill["problem"]), style="yellow")
+    if skill.get("enabled") and skill.get("source") != "bundled" and not skill.get("sandboxed"):
+        shell.say("skills.unsandboxed", style="yellow")
+    tools = [tool if isinstance(tool, dict) else {"name": tool} for tool in skill.get("tools", [])]
+    if tools:
+        shell.line("")
+        rows = [(str(t.get("name", "")), _effect(shell, t), str(t.get("description", ""))) for t in tools]
+        shell.table("skills.tools", ("name", "effect", "description"), rows)
+    _show_settings(shell, skill)
+
+
+def enable(context: typer.Context, name: str = typer.Argument(metavar="NAME")) -> None:
+    """Switch one on."""
+    shell = shells.of(context)
+    skill = _one(shell, name)
+    _switch(shell, name, on=True)
+    if skill.get("source") != "bundled" and not skill.get("sandboxed"):
+        shell.say("skills.unsandboxed", style="yellow")
+
+
+def disable(context: typer.Context, name: str = typer.Argument(metavar="NAME")) -> None:
+    """Switch one off."""
+    shell = shells.of(context)
+    _one(shell, name)
+    _switch(shell, name, on=False)
+
+
+def new(
+    context: typer.Context,
+    name: str = typer.Argument(metavar="NAME"),
+    folder: Path | None = typer.Option(None, "--folder", metavar="FOLDER"),
+) -> None:
+    """Begin one of your own."""
+    from assistant.skillkit.scaffold import new_skill
+
+    shell = shells.of(context)
+    made = new_skill(name, folder or shell.paths.skills)
+    shell.say("skills.made", folder=made, name=name)
+
+
+def words(problem: Any) -> str:
+    """A problem as the daemon tells it, as one sentence."""
+    if isinstance(problem, dict):
+        return " ".join(str(problem[key]) for key in ("message", "mend") if problem.get(key)) or str(problem)
+    return str(problem)
+
+
+def _switch(shell: Shell, name: str, *, on: bool) -> None:
+    from assistant.config import change
+
+    change(shell.paths.config_file, f"skills.{name}.enabled", "true" if on else "false")
+    shell.say("skills.switched_on" if on else "skills.switched_off", name=name)
+    shell.note(shell.text("config.restart"))
+
+
+def _effect(shell: Shell, tool: dict[str, Any]) -> str:
+    effect = str(tool.get("effect", ""))
+    return shell.text(f"skills.effect.{effect}") if effect else ""
+
+
+def _show_settings(shell: Shell, skill: dict[str, Any]) -> None:
+    """The settings it declares and their present values."""
+    settings = skill.get("settings") or {}
+    if not settings:
+        return
+    shell.line("")
+    rows = []
+    for key, told in settings.items():
+        value = told.get("value", told.get("default")) if isinstance(told, dict) else told
+        about = told.get("description", "") if isinstance(told, dict) else ""
+        about = about.get(shell.language, "") if isinstance(about, dict) else about
+        rows.append((f"skills.{skill['name']}.settings.{key}", "" if value is None else str(value), str(about)))
+    shell.table("skills.settings", ("key", "value", "description"), rows)
+
+
+def _one(shell: Shell, name: str) -> dict[str, Any]:
+    found = next((skill for skill in _fetch(shell) if skill.get("name") == name), None)
+    if found is None:
+        raise UsageProblem("cli.no_skill", name=name)
+    return found
+
+
+def _fetch(shell: Shell) -> list[dict[str, Any]]:
+    from assistant.client import ensure_running
+
+    async def work() -> list[dict[str, Any]]:
+        await ensure_running(shell.paths)
+        async with shell.client() as client:
+            return await client.skills()
+
+    return shell.run(work())

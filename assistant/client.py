@@ -1,0 +1,412 @@
+"""The one typed client of the daemon, over its Unix socket. Knows the wire and nothing of what a surface shows."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
+from datetime import datetime
+from http import HTTPStatus
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import httpx
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from assistant.errors import AssistantError
+from assistant.events import Event, parse_event
+from assistant.models import Approval, Operation, Plan, Receipt, Surface, UserContext
+from assistant.paths import Paths
+
+_BASE = "http://localhost"  # a Unix socket has no host; the server allows this name
+_QUICK = httpx.Timeout(30, connect=5)
+_PATIENT = httpx.Timeout(None, connect=5)  # a slow machine may think for minutes; the person can stop it
+_LARGEST_EVENT = 16 * 2**20
+_START_OUTPUT_KEPT = 1_000_000  # bytes of `daemon.out`, which holds only what is said before the log is open
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class NotRunning(AssistantError, ConnectionError):
+    """No daemon listens on the socket."""
+
+    default_code = "client.not_running"
+
+
+class NoAnswer(AssistantError, TimeoutError):
+    """The daemon is there but does not answer in time."""
+
+    default_code = "client.no_answer"
+
+
+class ConnectionLost(AssistantError, ConnectionError):
+    """The daemon went away in the middle, or said something that can't be read."""
+
+    default_code = "client.lost"
+
+
+class StartFailed(AssistantError):
+    """The daemon was started and did not come up. Data: reason, log."""
+
+    default_code = "client.start_failed"
+
+
+class RemoteProblem(AssistantError):
+    """A problem that the daemon reported, with its own sentence and mend (RFC 9457)."""
+
+    default_code = "client.refused"
+
+    def __init__(self, code: str, message: str, mend: str = "", *, status: int = 500) -> None:
+        super().__init__(code, status=status, detail=message)
+        self.message = message
+        self.mend = mend
+        self.status = status
+
+
+class Health(BaseModel):
+    """What `/healthz` says."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    status: str
+    version: str = ""
+    pid: int
+    uptime_s: float = 0
+    model: dict[str, Any] = Field(default_factory=dict)
+    skills: dict[str, Any] = Field(default_factory=dict)
+
+
+class Client:
+    """Speaks to the daemon. Use as `async with Client(paths) as client`.
+
+    Every call raises NotRunning, NoAnswer, ConnectionLost or RemoteProblem, and nothing else.
+    """
+
+    def __init__(self, paths: Paths, *, language: str = "en") -> None:
+        self._socket = paths.socket
+        self._http = httpx.AsyncClient(
+            transport=httpx.AsyncHTTPTransport(uds=str(self._socket)),
+            base_url=_BASE,
+            headers={"Accept-Language": language},
+            timeout=_QUICK,
+            trust_env=False,
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Drop the connections."""
+        await self._http.aclose()
+
+    # --- talking ---------------------------------------------------------------------------------------------
+
+    async def health(self, *, timeout: float = 5) -> Health:
+        """Whether and how the daemon is; `timeout` in seconds."""
+        return _read(Health, await self._ask("GET", "/healthz", timeout=httpx.Timeout(timeout)))
+
+    def turn(
+        self,
+        text: str,
+        *,
+        session: str | None = None,
+        surface: Surface = "cli",
+        language: str | None = None,
+        attachments: Sequence[str] = (),
+        present: bool = True,
+    ) -> AsyncGenerator[Event, None]:
+        """Say something; its events as they happen."""
+        body: dict[str, Any] = {"text": text, "surface": surface, "present": present}
+        body |= {"session": session} if session else {}
+        body |= {"language": language} if language else {}
+        body |= {"attachments": list(attachments)} if attachments else {}
+        return self._stream("/v1/turns", body)
+
+    async def cancel_turn(self, turn: str) -> None:
+        """Stop a turn that runs."""
+        await self._ask("POST", f"/v1/turns/{turn}/cancel")
+
+    async def plan(
+        self,
+        text: str,
+        *,
+        now: datetime | None = None,
+        context: UserContext | None = None,
+        language: str | None = None,
+    ) -> Plan:
+        """What would be done for `text`, without doing it (DESIGN §6)."""
+        body: dict[str, Any] = {"text": text}
+        body |= {"now": now.isoformat()} if now else {}
+        body |= {"context": context.model_dump(mode="json")} if context else {}
+        body |= {"language": language} if language else {}
+        return _read(Plan, await self._ask("POST", "/v1/plan", body=body, timeout=_PATIENT))
+
+    def undo(self, session: str) -> AsyncGenerator[Event, None]:
+        """Take back the last thing that was done in a session."""
+        return self._stream("/v1/undo", {"session": session})
+
+    async def events(self) -> AsyncGenerator[Event, None]:
+        """Everything the daemon says, to every surface, until it goes or the iterator is closed."""
+        from websockets.asyncio.client import unix_connect
+        from websockets.exceptions import ConnectionClosed, WebSocketException
+
+        try:
+            async with unix_connect(
+                str(self._socket), "ws://localhost/v1/events", max_size=_LARGEST_EVENT, proxy=None
+            ) as socket:
+                while True:
+                    yield _event(await socket.recv())
+        except ConnectionClosed:
+            return
+        except (FileNotFoundError, ConnectionRefusedError) as error:
+            raise NotRunning() from error
+        except (OSError, WebSocketException) as error:
+            raise ConnectionLost(problem=str(error)) from error
+
+    # --- what waits, what was done ---------------------------------------------------------------------------
+
+    async def approvals(self, *, state: str | None = None) -> list[Approval]:
+        """Approvals, newest first; `state` e.g. `pending`."""
+        found = await self._ask("GET", "/v1/approvals", params={"state": state} if state else None)
+        return _items(Approval, found)
+
+    def decide(self, approval: str, *, approve: bool, bound_to: str) -> AsyncGenerator[Event, None]:
+        """Answer an approval that was shown with the hash `bound_to`; the events that follow."""
+        decision = "approve" if approve else "refuse"
+        return self._stream(f"/v1/approvals/{approval}", {"decision": decision, "bound_to": bound_to})
+
+    async def outbox(self) -> list[Operation]:
+        """Outward acts, newest first."""
+        return _items(Operation, await self._ask("GET", "/v1/outbox"))
+
+    async def cancel_operation(self, operation: str) -> Receipt:
+        """Undo an outward act that is still held."""
+        return _read(Receipt, await self._ask("POST", f"/v1/outbox/{operation}/cancel"))
+
+    async def resolve_operation(self, operation: str, *, happened: bool) -> Receipt:
+        """Say whether an act of unknown outcome happened."""
+        return _read(Receipt, await self._ask("POST", f"/v1/outbox/{operation}/resolve", body={"happened": happened}))
+
+    async def sessions(self) -> list[dict[str, Any]]:
+        """Conversations, newest first."""
+        return _dicts(await self._ask("GET", "/v1/sessions"))
+
+    async def session(self, name: str) -> dict[str, Any]:
+        """One conversation with its turns."""
+        return _dict(await self._ask("GET", f"/v1/sessions/{name}"))
+
+    async def audit(self, *, limit: int = 50, since: datetime | None = None) -> list[dict[str, Any]]:
+        """Entries of the audit, newest first."""
+        params = {"limit": str(limit)} | ({"since": since.isoformat()} if since else {})
+        return _dicts(await self._ask("GET", "/v1/audit", params=params, timeout=_PATIENT))
+
+    async def verify_audit(self) -> dict[str, Any]:
+        """Whether the audit's chain is whole."""
+        return _dict(await self._ask("GET", "/v1/audit/verify", timeout=_PATIENT))
+
+    # --- models and skills -----------------------------------------------------------------------------------
+
+    async def models(self) -> dict[str, Any]:
+        """`{"items": [...], "chosen": ...}`."""
+        return _dict(await self._ask("GET", "/v1/models"))
+
+    async def use_model(self, name: str) -> dict[str, Any]:
+        """Choose the model from now on."""
+        return _dict(await self._ask("POST", "/v1/models/use", body={"name": name}, timeout=_PATIENT))
+
+    async def skills(self) -> list[dict[str, Any]]:
+        """Skills and their tools."""
+        return _dicts(await self._ask("GET", "/v1/skills"))
+
+    # --- the wire --------------------------------------------------------------------------------------------
+
+    async def _ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Mapping[str, Any] | None = None,
+        params: Mapping[str, str] | None = None,
+        timeout: httpx.Timeout = _QUICK,
+    ) -> Any:
+        with _translated():
+            response = await self._http.request(method, path, json=body, params=params, timeout=timeout)
+            if response.is_error:
+                raise _problem(response)
+            return response.json() if response.content else {}
+
+    async def _stream(self, path: str, body: Mapping[str, Any]) -> AsyncGenerator[Event, None]:
+        with _translated():
+            async with self._http.stream("POST", path, json=body, timeout=_PATIENT) as response:
+                if response.is_error:
+                    await response.aread()
+                    raise _problem(response)
+                async with contextlib.aclosing(_lines(response.aiter_bytes())) as lines:
+                    async for line in lines:
+                        yield _event(line)
+
+
+async def _lines(pieces: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
+    """Lines ending in LF alone: httpx' own splitter also breaks at U+2028, which may stand inside JSON."""
+    rest = b""
+    async for piece in pieces:
+        *whole, rest = (rest + piece).split(b"\n")
+        for line in whole:
+            if line.strip():
+                yield line
+    if rest.strip():
+        yield rest
+
+
+@contextlib.contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except httpx.ConnectError as error:
+        raise NotRunning() from error
+    except httpx.TimeoutException as error:
+        raise NoAnswer() from error
+    except (httpx.HTTPError, json.JSONDecodeError) as error:
+        raise ConnectionLost(problem=str(error)) from error
+
+
+def _problem(response: httpx.Response) -> RemoteProblem:
+    try:
+        told = response.json()
+    except ValueError:
+        told = None
+    if not isinstance(told, dict):
+        told = {}
+    status = response.status_code
+    phrase = HTTPStatus(status).phrase if status in HTTPStatus._value2member_map_ else str(status)
+    message = str(told.get("detail") or told.get("title") or phrase)
+    code = str(told.get("code") or RemoteProblem.default_code)
+    return RemoteProblem(code, message, str(told.get("mend") or ""), status=status)
+
+
+def _event(line: bytes | str) -> Event:
+    try:
+        return parse_event.validate_json(line)
+    except ValidationError as error:
+        raise ConnectionLost(problem=f"not an event: {error.errors()[0]['msg']}") from error
+
+
+def _read(kind: type[Model], found: Any) -> Model:
+    try:
+        return kind.model_validate(found)
+    except ValidationError as error:
+        raise ConnectionLost(problem=f"not a {kind.__name__}: {error.errors()[0]['msg']}") from error
+
+
+def _items(kind: type[Model], found: Any) -> list[Model]:
+    return [_read(kind, item) for item in _dicts(found)]
+
+
+def _dicts(found: Any) -> list[dict[str, Any]]:
+    items = _dict(found).get("items")
+    if not isinstance(items, list):
+        raise ConnectionLost(problem="a list of items was expected")
+    return [_dict(item) for item in items]
+
+
+def _dict(found: Any) -> dict[str, Any]:
+    if not isinstance(found, dict):
+        raise ConnectionLost(problem="a JSON object was expected")
+    return found
+
+
+# --- starting the daemon -----------------------------------------------------------------------------------------
+
+
+async def ensure_running(paths: Paths, *, deadline: float = 60) -> Health:
+    """The daemon's health; it is started in the background first where it does not run.
+
+    Raises StartFailed with its own last words if it ends or does not answer within `deadline` seconds. Two callers at
+    once start one daemon: the second waits for the first.
+    """
+    async with Client(paths) as client:
+        with contextlib.suppress(NotRunning):
+            return await client.health()
+        paths.make()
+        until = time.monotonic() + deadline
+        with (paths.run / "start.lock").open("w") as lock:
+            await _locked(lock.fileno(), until, paths)
+            with contextlib.suppress(NotRunning):
+                return await client.health()
+            output = paths.logs / "daemon.out"
+            process, offset = _spawn(output)
+            return await _until_up(client, process, until, output, offset)
+
+
+async def _locked(descriptor: int, until: float, paths: Paths) -> None:
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError as error:
+            if time.monotonic() > until:
+                raise StartFailed("client.start_slow", log=str(paths.logs)) from error
+            await asyncio.sleep(0.05)
+
+
+def _spawn(output: Path) -> tuple[subprocess.Popen[bytes], int]:
+    """Start `daemon run` in a session of its own; also where in `output` its words begin."""
+    if output.exists() and output.stat().st_size > _START_OUTPUT_KEPT:
+        output.unlink()
+    descriptor = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    try:
+        offset = os.fstat(descriptor).st_size
+        process = subprocess.Popen(
+            [sys.executable, "-m", "assistant", "daemon", "run", "--background"],
+            stdin=subprocess.DEVNULL,
+            stdout=descriptor,
+            stderr=descriptor,
+            start_new_session=True,
+            cwd="/",
+        )
+    finally:
+        os.close(descriptor)
+    return process, offset
+
+
+async def _until_up(
+    client: Client, process: subprocess.Popen[bytes], until: float, output: Path, offset: int
+) -> Health:
+    pause = 0.02
+    ended_at: float | None = None
+    while True:
+        with contextlib.suppress(NotRunning, NoAnswer, ConnectionLost):
+            return await client.health(timeout=2)
+        now = time.monotonic()
+        if process.poll() is not None:
+            ended_at = ended_at or now
+            if now - ended_at > 1:  # another daemon, e.g. the service's, may be coming up in its stead
+                raise StartFailed(reason=_last_words(output, offset, process.returncode), log=str(output))
+        if now > until:
+            raise StartFailed("client.start_slow", log=str(output))
+        await asyncio.sleep(pause)
+        pause = min(pause * 1.5, 0.25)
+
+
+def _last_words(output: Path, offset: int, code: int | None) -> str:
+    """The last paragraph that the daemon wrote before it ended; its exit status where it wrote nothing."""
+    with contextlib.suppress(OSError):
+        with output.open("rb") as file:
+            file.seek(offset)
+            lines = file.read(_START_OUTPUT_KEPT).decode(errors="replace").splitlines()
+        words = [line.strip() for line in lines if line.strip() and not line.startswith((" ", "Traceback"))]
+        if words:
+            return " ".join(words[-2:])[-500:]
+    return f"exit status {code}"
