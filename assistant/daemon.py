@@ -42,7 +42,7 @@ from assistant.models import Language, Operation
 from assistant.notify.announce import Announcer, DesktopNotifications
 from assistant.notify.bus import EventBus
 from assistant.paths import Paths
-from assistant.ports import LanguageModel, Scheduled
+from assistant.ports import Clock, LanguageModel, Scheduled
 from assistant.resources import bundled
 from assistant.safety.approvals import Approvals
 from assistant.safety.audit import Audit
@@ -53,8 +53,8 @@ from assistant.server.guard import Guard
 from assistant.server.services import Services
 from assistant.skillkit.context import Context
 from assistant.skillkit.contexts import Contexts
-from assistant.skillkit.external import load_external
 from assistant.skillkit.loader import Skills
+from assistant.skillkit.sources import find_external
 from assistant.store import open_database
 from assistant.store.index import SqlIndex
 
@@ -76,7 +76,7 @@ async def serve(paths: Paths, loaded: Loaded, *, foreground: bool = True) -> Non
         stopping = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-        services = await _assemble(paths, config, stack, started)
+        services = await assemble(paths, config, stack, started=started)
         await _listen(paths, config, services, stack)
         await _announce_ready(stack)
         _log.info("ready after %.2f s", time.monotonic() - started)
@@ -84,8 +84,17 @@ async def serve(paths: Paths, loaded: Loaded, *, foreground: bool = True) -> Non
         _log.info("stopping")
 
 
-async def _assemble(paths: Paths, config: Config, stack: AsyncExitStack, started: float) -> Services:
-    clock = SystemClock(config.assistant.zone)
+async def assemble(
+    paths: Paths,
+    config: Config,
+    stack: AsyncExitStack,
+    *,
+    started: float = 0.0,
+    clock: Clock | None = None,
+    scripted: LanguageModel | None = None,
+) -> Services:
+    """Make all parts and start what runs by itself; `stack` stops them. A clock and a model can be put in for tests."""
+    clock = clock or SystemClock(config.assistant.zone)
     catalogue = Catalogue()
     language = _language(config)
     db = open_database(paths.database)
@@ -98,13 +107,15 @@ async def _assemble(paths: Paths, config: Config, stack: AsyncExitStack, started
     notifier = DesktopNotifications(config.assistant.name) if config.notify.desktop else None
     audit = Audit(ledger, clock, config.audit.bodies)
     models = ModelStore(paths, config.engine)
-    engine, model = _model(paths, config, models)
+    engine, model = (None, scripted) if scripted else _model(paths, config, models)
     if engine is not None:
         stack.push_async_callback(engine.aclose)
 
+    folders = paths.data / "skill-data"
     skills = Skills()
     skills.load_bundled(bundled("skills"), config.skills)
-    load_external(skills, paths, config.skills)
+    find_external(skills, paths, config.skills, data=folders)
+    skills.report_unknown(config.skills, paths.config_file)
     stack.push_async_callback(skills.aclose)
     await skills.prepare()
     for name, skill in skills.loaded.items():
@@ -131,7 +142,7 @@ async def _assemble(paths: Paths, config: Config, stack: AsyncExitStack, started
         catalogue=catalogue,
         user=users.current,
         settings=skills.settings,
-        folders=paths.data / "skill-data",
+        folders=folders,
         secrets=secrets,
         model=model,
         index=partial(SqlIndex, db),

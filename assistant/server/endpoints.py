@@ -140,10 +140,19 @@ async def verify_audit(request: Request) -> Response:
 async def models(request: Request) -> Response:
     """Language models that are installed or can be had."""
     known = services(request)
-    chosen = known.models.chosen()
-    return answer(
-        {"items": [entry.summary() for entry in known.models.list()], "chosen": chosen.name if chosen else None}
-    )
+    items = [
+        {
+            "name": one.name,
+            "title": one.entry.title if one.entry else one.name,
+            "languages": list(one.entry.languages) if one.entry else [],
+            "bytes": one.entry.bytes if one.entry else None,
+            "installed": one.installed is not None,
+            "fits": one.fits,
+            "chosen": one.chosen,
+        }
+        for one in known.models.list()
+    ]
+    return answer({"items": items, "chosen": next((one["name"] for one in items if one["chosen"]), None)})
 
 
 async def use_model(request: Request) -> Response:
