@@ -1,7 +1,7 @@
 """Times, days and lengths of time as people and models write them, in English and Chinese. Pure: no I/O, no clock."""
 
 from assistant.values.durations import parse_duration as parse_duration
-from assistant.values.durations import write_iso as write_duration
+from assistant.values.durations import write_iso as format_duration
 from assistant.values.kinds import Duration as Duration
 from assistant.values.kinds import Impossible as Impossible
 from assistant.values.kinds import Moment as Moment
@@ -10,7 +10,9 @@ from assistant.values.kinds import Preference as Preference
 from assistant.values.kinds import Span as Span
 from assistant.values.kinds import TimeValue as TimeValue
 from assistant.values.kinds import as_period as as_period
+from assistant.values.numbers import parse_integer as parse_integer
 from assistant.values.recurrence import canonical_rule as canonical_rule
+from assistant.values.recurrence import last_occurrence as last_occurrence
 from assistant.values.recurrence import next_occurrence as next_occurrence
 from assistant.values.times import find as find
 from assistant.values.times import parse as parse
@@ -27,9 +29,11 @@ __all__ = [
     "as_period",
     "canonical_rule",
     "find",
+    "format_duration",
+    "last_occurrence",
     "next_occurrence",
     "parse",
     "parse_duration",
+    "parse_integer",
     "rule",
-    "write_duration",
 ]

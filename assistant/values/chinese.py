@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from assistant.values.atoms import (
     Built,
@@ -72,7 +73,7 @@ def _weekday(match: re.Match[str]) -> Built:
 
 
 def _relative_day(match: re.Match[str]) -> Built:
-    built: Built = {"day": Relative(_DAYS[match["which"]])}
+    built: dict[str, Any] = {"day": Relative(_DAYS[match["which"]])}
     part = match.groupdict().get("part")
     if part:
         built["part"] = "evening" if part == "晚" else "early"
@@ -180,7 +181,7 @@ def _every(match: re.Match[str]) -> Built:
 
 def _every_day(match: re.Match[str]) -> Built:
     part: dict[str, PartName] = {"晚": "evening", "早": "early"}
-    built: Built = {"every": Every("DAILY")}
+    built: dict[str, Any] = {"every": Every("DAILY")}
     if match["part"]:
         built["part"] = part[match["part"]]
     return built

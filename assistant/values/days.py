@@ -50,8 +50,10 @@ def _weekday(spec: Weekday, today: date, prefer: Preference) -> date:
 
 
 def _month_day(spec: MonthDay, today: date, prefer: Preference) -> date | Impossible:
-    if not 1 <= spec.month <= 12 or not 1 <= spec.day <= monthrange(2000, spec.month)[1]:
-        return Impossible("values.no_such_day", month=spec.month if 1 <= spec.month <= 12 else None, day=spec.day)
+    if not 1 <= spec.month <= 12:
+        return Impossible("values.no_such_time", time=f"{spec.year or today.year}-{spec.month:02}-{spec.day:02}")
+    if not 1 <= spec.day <= monthrange(2000, spec.month)[1]:
+        return Impossible("values.no_such_day", month=spec.month, day=spec.day)
     if spec.year is not None or spec.year_offset is not None:
         year = spec.year if spec.year is not None else today.year + (spec.year_offset or 0)
         if spec.day > monthrange(year, spec.month)[1]:
@@ -74,11 +76,9 @@ def _month(today: date, offset: int) -> date:
 
 
 def _day_of_month(spec: DayOfMonth, today: date, prefer: Preference) -> date | Impossible:
-    if not 1 <= spec.day <= 31:
-        return Impossible("values.no_such_day", day=spec.day)
     if spec.month is not None:
         first = _month(today, spec.month)
-        if spec.day > monthrange(first.year, first.month)[1]:
+        if not 1 <= spec.day <= monthrange(first.year, first.month)[1]:
             return Impossible("values.no_such_day", month=first.month, day=spec.day)
         return first.replace(day=spec.day)
     # Of two neighbouring months one has 31 days, except around February: three tries always find the day.
@@ -89,7 +89,7 @@ def _day_of_month(spec: DayOfMonth, today: date, prefer: Preference) -> date | I
         day = first.replace(day=spec.day)
         if (day <= today) if prefer == "past" else (day >= today):
             return day
-    return Impossible("values.no_such_day", day=spec.day)
+    return Impossible("values.no_such_day", month=today.month, day=spec.day)
 
 
 def _nth(spec: Nth, today: date, prefer: Preference) -> date | Impossible:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import get_args
+from typing import Any, cast, get_args
 
 from assistant.values.atoms import (
     Built,
@@ -140,7 +140,7 @@ def _edge(match: re.Match[str]) -> Built:
 
 def _stretch(match: re.Match[str]) -> Built:
     unit = match["unit"]
-    return {"period": Stretch(unit, _WHICH[match["which"]])} if unit in _UNITS else None
+    return {"period": Stretch(cast(Unit, unit), _WHICH[match["which"]])} if unit in _UNITS else None
 
 
 def _rolling(match: re.Match[str]) -> Built:
@@ -169,7 +169,7 @@ def _every(match: re.Match[str]) -> Built:
     interval *= 2 if unit == "fortnight" else 1
     if interval < 1:
         return None
-    built: Built = {"every": Every(_FREQUENCIES.get(unit, "DAILY"), interval)}  # type: ignore[arg-type]
+    built: dict[str, Any] = {"every": Every(_FREQUENCIES.get(unit, "DAILY"), interval)}  # type: ignore[arg-type]
     if unit in _PARTS:
         built["part"] = _PARTS[unit]
     return built
@@ -178,7 +178,7 @@ def _every(match: re.Match[str]) -> Built:
 def _every_weekday(match: re.Match[str]) -> Built:
     days = [_weekday(day) for day in re.findall(rf"{_ANY}", match["days"])]
     count = match.groupdict().get("count")
-    built: Built = {"every": Every("WEEKLY", 2 if count else 1, by_day=codes(days))}
+    built: dict[str, Any] = {"every": Every("WEEKLY", 2 if count else 1, by_day=codes(days))}
     part = match.groupdict().get("part")
     if part:
         built["part"] = _PARTS[part]

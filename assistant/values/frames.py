@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from datetime import date, datetime, timedelta
+from typing import Literal
 
 from dateutil.relativedelta import relativedelta
 
@@ -13,7 +14,7 @@ from assistant.values.atoms import Atom, Clock, Every, Length, MonthDay, Relativ
 from assistant.values.days import resolve_day, resolve_period, shift
 from assistant.values.durations import length_of
 from assistant.values.hours import DEFAULTS, LATER_TODAY, daytime, hour_in_part, upcoming, valid
-from assistant.values.kinds import Duration, Impossible, Moment, Period, Precision, Preference, TimeValue
+from assistant.values.kinds import Duration, Impossible, Moment, Period, Precision, Preference, TimeValue, as_period
 from assistant.values.recurrence import next_occurrence, write
 
 _GLUE = re.compile(r"(?:[\s,，、]|的|在|于|(?<![a-z])(?:at|on|in|of|the|from|starting|beginning)(?![a-z])){0,8}")
@@ -129,7 +130,7 @@ def _repeated(frame: Atom, every: Every, now: datetime) -> Moment | Impossible:
         if isinstance(leap, Impossible):
             return leap
     if every.by_month_day is not None and not -31 <= every.by_month_day <= 31:
-        return Impossible("values.no_such_day", day=every.by_month_day)
+        return Impossible("values.no_such_day", month=now.month, day=every.by_month_day)
     rule = write(every)
     if every.freq in ("MINUTELY", "HOURLY"):
         step = 60 if every.freq == "MINUTELY" else 3600
@@ -182,7 +183,7 @@ def _one_half(frame: Atom, other: Atom) -> Atom:
     return replace(frame, part=other.part) if other.part else frame
 
 
-def _meridiem(earlier: bool, clock: Clock, other: Clock) -> str:
+def _meridiem(earlier: bool, clock: Clock, other: Clock) -> Literal["am", "pm"]:
     """ "11 to 2 pm" starts in the morning, "2 to 4 pm" in the afternoon."""
     same = other.meridiem or "am"
     if earlier and clock.hour % 12 > other.hour % 12:
@@ -192,12 +193,13 @@ def _meridiem(earlier: bool, clock: Clock, other: Clock) -> str:
 
 def days_between(first: TimeValue, second: TimeValue) -> Period | None:
     """The period from one day (or period) to another; None where they are not days."""
-    start = first.start if isinstance(first, Period) else first.day if _is_day(first) else None
-    end = second.end if isinstance(second, Period) else second.day if _is_day(second) else None
-    if start is None or end is None or end < start:
+    start, end = _edges(first), _edges(second)
+    if start is None or end is None or end.end < start.start:
         return None
-    return Period(start, end)
+    return Period(start.start, end.end)
 
 
-def _is_day(value: TimeValue) -> bool:
-    return isinstance(value, Moment) and value.precision == "day" and value.recurrence is None
+def _edges(value: TimeValue) -> Period | None:
+    if isinstance(value, Moment) and value.precision != "day":
+        return None
+    return as_period(value)

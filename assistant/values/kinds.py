@@ -56,11 +56,9 @@ class Impossible:
     @property
     def data(self) -> dict[str, Any]:
         """Placeholders of the sentence: the month as a date for babel, the day, the time as it was said."""
-        return {
-            "month": date(2000, self.month, 1) if self.month else "",
-            "day": self.day if self.day is not None else "",
-            "time": self.time,
-        }
+        if self.month is None:
+            return {"time": self.time}
+        return {"month": date(2000, self.month, 1), "day": self.day}
 
 
 TimeValue = Moment | Period | Duration | Impossible

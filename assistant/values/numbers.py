@@ -82,3 +82,12 @@ def write_chinese(number: int) -> str:
         return digits[number]
     tens, units = divmod(number, 10)
     return ("" if tens == 1 else digits[tens]) + "十" + (digits[units] if units else "")
+
+
+def parse_integer(text: str) -> int | None:
+    """A whole number in digits or in words of either language: "12", "twelve", 十二; None where it is none."""
+    folded = text.strip().lower()
+    number = english(folded)
+    if number is None:
+        number = chinese(folded)
+    return int(number) if number is not None and number == int(number) else None

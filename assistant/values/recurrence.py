@@ -93,12 +93,25 @@ def next_occurrence(rule: str, first: datetime, after: datetime) -> datetime | N
     return None if candidate is None else wall.at(candidate, zone)
 
 
+def last_occurrence(rule: str, first: datetime, until: datetime) -> datetime | None:
+    """The last occurrence not later than `until`; None where there is none yet. Raises as `next_occurrence` does."""
+    zone = first.tzinfo
+    start = first.replace(tzinfo=None)
+    wanted = until.astimezone(zone).replace(tzinfo=None) if zone is not None else until
+    rules = rrulestr(_naive(rule), dtstart=_closer(rule, start, wanted))
+    candidate = rules.before(wanted, inc=True)
+    while candidate is not None and wall.at(candidate, zone) > until:
+        candidate = rules.before(candidate)
+    return None if candidate is None else wall.at(candidate, zone)
+
+
 def _closer(rule: str, start: datetime, wanted: datetime) -> datetime:
-    """A later start with the same occurrences: dateutil counts them one by one, which for minutes over years is slow."""
+    """A later start with the same occurrences: dateutil counts them one by one, slowly for minutes over years."""
     fields = dict(part.split("=", 1) for part in rule.split(";"))
     step = _INTERVALS.get(fields["FREQ"])
     if step is None or set(fields) - {"FREQ", "INTERVAL", "UNTIL", "WKST"}:
         return start
     step *= int(fields.get("INTERVAL", "1"))
-    steps = (wanted - timedelta(days=1) - start) // step
+    # Back by more than a day and a step: the occurrence before `wanted` must still be there.
+    steps = (wanted - timedelta(days=1) - step - start) // step
     return start + max(0, steps) * step

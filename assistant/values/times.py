@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 
 from assistant.values import chinese, english, wall
-from assistant.values.atoms import Atom, Rule, fold, scan
+from assistant.values.atoms import Atom, MonthDay, Rule, fold, scan
+from assistant.values.days import resolve_day
 from assistant.values.durations import parse_iso
 from assistant.values.frames import clusters, days_between, meaning, moved, shared
 from assistant.values.kinds import Duration, Impossible, Moment, Period, Preference, Span, TimeValue
@@ -83,13 +84,8 @@ def _iso(text: str, now: datetime) -> TimeValue | None:
         at = datetime.fromisoformat(text.upper())
         return Moment(wall.at(at, now.tzinfo) if at.tzinfo is None else at.astimezone(now.tzinfo))
     except (ValueError, OverflowError):
-        day = re.match(r"([0-9]{4})-([0-9]{2})-([0-9]{2})", text)
-        month = int(day[2]) if day else 0
-        try:
-            date.fromisoformat(text[:10])
-        except ValueError:
-            return Impossible("values.no_such_day", month=month if 1 <= month <= 12 else None, day=int(text[8:10]))
-        return Impossible("values.no_such_time", time=text[11:])
+        day = resolve_day(MonthDay(int(text[5:7]), int(text[8:10]), int(text[:4])), now.date(), "future")
+        return day if isinstance(day, Impossible) else Impossible("values.no_such_time", time=text[11:])
 
 
 def _joined(text: str, frames: list[Atom]) -> list[Atom]:
