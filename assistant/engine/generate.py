@@ -1,0 +1,211 @@
+"""One completion, token by token: choosing tokens, holding back stop strings, going on where a dead worker left off.
+
+Runs in the worker; knows the model's computing interface (`native`) and no frames.
+"""
+
+from __future__ import annotations
+
+import codecs
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy
+
+from assistant.engine.native import Grammar, Model, Stopped
+
+_NEAR = 64
+"""Sampling looks at the likeliest tokens only; a grammar is tried on them before the whole vocabulary."""
+_TOP_P = 0.95
+_ALTERNATIVES = 5
+
+
+@dataclass(frozen=True)
+class Request:
+    """A completion in tokens. `resume` are tokens already written by a worker that died, `emitted` the characters
+    of their text that the caller has."""
+
+    prompt: Sequence[int]
+    max_tokens: int
+    temperature: float = 0.0
+    seed: int = 0
+    stop: Sequence[str] = ()
+    logprobs: int = 0
+    resume: Sequence[int] = ()
+    emitted: int = 0
+
+
+@dataclass
+class Piece:
+    """What one step gave: text that may be shown, the tokens behind it, and at the end why it ended."""
+
+    text: str = ""
+    tokens: list[int] = field(default_factory=list)
+    logprobs: list[dict[str, Any]] = field(default_factory=list)
+    finish: str = ""
+    usage: dict[str, float] | None = None
+
+
+class _Text:
+    """Bytes of tokens to text: characters whole, a beginning stop string held back until it is none."""
+
+    def __init__(self, stop: Sequence[str], emitted: int) -> None:
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._stop = [word for word in stop if word]
+        self._skip = emitted
+        self._held = ""
+        self.stopped = False
+
+    def add(self, data: bytes) -> str:
+        """The text that may be shown now."""
+        self._held += self._decoder.decode(data)
+        ends = [self._held.find(word) for word in self._stop if word in self._held]
+        if ends:
+            self.stopped = True
+            return self._show(min(ends))
+        keep = max((_overlap(self._held, word) for word in self._stop), default=0)
+        return self._show(len(self._held) - keep)
+
+    def rest(self) -> str:
+        """What was held back, when nothing more comes."""
+        self._held += self._decoder.decode(b"", final=True)
+        return "" if self.stopped else self._show(len(self._held))
+
+    def _show(self, count: int) -> str:
+        text, self._held = self._held[:count], self._held[count:]
+        known = min(self._skip, len(text))
+        self._skip -= known
+        return text[known:]
+
+
+class Chooser:
+    """Picks the next token: the likeliest at temperature 0, otherwise one of the top 64 within 95 %."""
+
+    def __init__(self, *, temperature: float, seed: int, grammar: Grammar | None) -> None:
+        self._temperature = temperature
+        self._random = numpy.random.default_rng(seed & 0xFFFFFFFF)
+        self._grammar = grammar
+
+    def pick(self, logits: numpy.ndarray[Any, Any]) -> int:
+        """The token; with a grammar always one that it allows."""
+        if self._temperature <= 0:
+            best = int(logits.argmax())
+            if self._grammar is None or self._grammar.allowed(numpy.array([best]))[0]:
+                return best
+        tokens = self._candidates(logits)
+        if self._temperature <= 0:
+            return int(tokens[logits[tokens].argmax()])
+        return self._sample(tokens, logits[tokens])
+
+    def _candidates(self, logits: numpy.ndarray[Any, Any]) -> numpy.ndarray[Any, Any]:
+        count = min(_NEAR, len(logits))
+        near: numpy.ndarray[Any, Any] = numpy.argpartition(logits, -count)[-count:]
+        if self._grammar is None:
+            return near
+        mask = self._grammar.allowed(near)
+        if not mask.any():
+            near = numpy.arange(len(logits))
+            mask = self._grammar.allowed(near)
+        return near[mask]
+
+    def _sample(self, tokens: numpy.ndarray[Any, Any], logits: numpy.ndarray[Any, Any]) -> int:
+        order = logits.argsort()[::-1]
+        chances = numpy.exp((logits[order].astype(numpy.float64) - logits[order[0]]) / self._temperature)
+        chances /= chances.sum()
+        enough = int(numpy.searchsorted(chances.cumsum(), _TOP_P)) + 1
+        chances = chances[:enough] / chances[:enough].sum()
+        return int(tokens[order[:enough][self._random.choice(len(chances), p=chances)]])
+
+
+def complete(
+    model: Model,
+    request: Request,
+    *,
+    grammar: Grammar | None,
+    stopped: Callable[[], bool],
+    progress: Callable[[int], None],
+) -> Iterator[Piece]:
+    """Write the completion. The last piece has `finish` (`stop`, `length` or `cancelled`) and `usage`."""
+    chooser = Chooser(temperature=request.temperature, seed=request.seed + len(request.resume), grammar=grammar)
+    text = _Text(request.stop, request.emitted)
+    written = list(request.resume)
+    again = "".join(_replay(model, text, grammar, written))
+    began = time.monotonic()
+    prefilled = began
+    cached, finish = 0, "stop" if text.stopped else ""
+    try:
+        if not finish:
+            cached = model.read([*request.prompt, *written], stopped=stopped, progress=progress)
+        prefilled = time.monotonic()
+        if again:
+            yield Piece(text=again)
+        while not finish:
+            if stopped():
+                raise Stopped
+            if len(written) >= request.max_tokens or model.full():
+                finish = "length"
+                break
+            logits = model.logits()
+            token = chooser.pick(logits)
+            if model.ends(token):
+                finish = "stop"
+                break
+            piece = Piece(tokens=[token])
+            if len(written) < request.logprobs:
+                piece.logprobs.append(_probability(model, logits, token))
+            written.append(token)
+            if grammar is not None:
+                grammar.accept(token)
+            piece.text = text.add(model.piece(token))
+            yield piece
+            if text.stopped:
+                finish = "stop"
+            elif len(written) < request.max_tokens and not model.full():
+                model.advance(token)
+    except Stopped:
+        finish = "cancelled"
+    yield Piece(text=text.rest(), finish=finish, usage=_usage(request, written, cached, began, prefilled))
+
+
+def _replay(model: Model, text: _Text, grammar: Grammar | None, written: Sequence[int]) -> Iterator[str]:
+    for token in written:
+        if grammar is not None:
+            grammar.accept(token)
+        yield text.add(model.piece(token))
+
+
+def _usage(request: Request, written: Sequence[int], cached: int, began: float, prefilled: float) -> dict[str, float]:
+    return {
+        "prompt_tokens": len(request.prompt),
+        "cached_tokens": min(cached, len(request.prompt)),
+        "output_tokens": len(written),
+        "prefill_s": round(prefilled - began, 6),
+        "decode_s": round(time.monotonic() - prefilled, 6),
+    }
+
+
+def _probability(model: Model, logits: numpy.ndarray[Any, Any], token: int) -> dict[str, Any]:
+    """The model's own log-probabilities, before temperature and grammar."""
+    values = logits.astype(numpy.float64)
+    peak = values.max()
+    total = peak + numpy.log(numpy.exp(values - peak).sum())
+    best = numpy.argpartition(values, -_ALTERNATIVES)[-_ALTERNATIVES:]
+    best = best[values[best].argsort()[::-1]]
+    return {
+        "token": _shown(model, token),
+        "logprob": float(values[token] - total),
+        "top": {_shown(model, int(other)): float(values[other] - total) for other in best},
+    }
+
+
+def _shown(model: Model, token: int) -> str:
+    return model.piece(token).decode("utf-8", "replace") or model.text_of(token)
+
+
+def _overlap(text: str, word: str) -> int:
+    """Length of the longest end of `text` that is a beginning, not the whole, of `word`."""
+    for size in range(min(len(word) - 1, len(text)), 0, -1):
+        if text.endswith(word[:size]):
+            return size
+    return 0

@@ -1,0 +1,221 @@
+"""The daemon's side of one worker process: start, ask, stream, cancel, stop, and what it died of.
+
+Knows no queue, no retry and no model store.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import collections
+import contextlib
+import logging
+import os
+import signal
+import sys
+from collections.abc import AsyncGenerator, Mapping
+from typing import Any
+
+from assistant import errors
+from assistant.engine import frames
+from assistant.errors import EngineError, WorkerDied
+
+log = logging.getLogger("assistant.engine.native")
+
+_START_S = 60.0
+_STOP_S = 3.0
+_LINES_KEPT = 20
+
+
+class WorkerProcess:
+    """A running worker. Made by `start()`; dead for good once `alive` is False."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+        self._waiting: dict[int, asyncio.Queue[frames.Message]] = {}
+        self._number = 0
+        self._tail: collections.deque[str] = collections.deque(maxlen=_LINES_KEPT)
+        self._closing = False
+        self.reason = ""
+        """What it died of: a signal's name, `exit N`, `stalled`; empty while it lives."""
+        self._hello: asyncio.Queue[frames.Message] = asyncio.Queue()
+        self._waiting[0] = self._hello
+        self._tasks = [asyncio.create_task(self._listen()), asyncio.create_task(self._log())]
+
+    @classmethod
+    async def start(cls, environment: Mapping[str, str] | None = None) -> WorkerProcess:
+        """Start a worker in a session of its own (a Ctrl-C in the daemon's terminal is not for it)."""
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "assistant.engine.worker",
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            start_new_session=True,
+            env={**os.environ, **(environment or {})},
+        )
+        worker = cls(process)
+        try:
+            await worker._next(worker._hello, _START_S)
+        except BaseException:
+            await worker.kill()
+            raise
+        return worker
+
+    @property
+    def pid(self) -> int:
+        """The process's id."""
+        return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        """Whether it can be asked."""
+        return not self.reason and self._process.returncode is None
+
+    @property
+    def crashed(self) -> bool:
+        """Whether the processor stopped it in native code, as an instruction that does not work here does."""
+        return self.reason in {"SIGSEGV", "SIGILL", "SIGBUS", "SIGFPE", "SIGTRAP"}
+
+    async def ask(self, operation: str, /, *, within: float, **data: Any) -> frames.Message:
+        """Send a request and wait for its result. Raises WorkerDied, or the error that the worker answers with."""
+        async for message in self.stream(operation, within=within, **data):
+            if message["type"] == "result":
+                return message
+        raise WorkerDied(reason=self.reason)
+
+    async def stream(self, operation: str, /, *, within: float, **data: Any) -> AsyncGenerator[frames.Message, None]:
+        """Send a request and yield its frames up to and with its result.
+
+        `within` seconds may pass between two frames; then the worker is taken for stalled and killed. Closing the
+        iterator cancels the request in the worker. Raises WorkerDied, or the error that the worker answers with.
+        """
+        self._number += 1
+        number = self._number
+        inbox: asyncio.Queue[frames.Message] = asyncio.Queue()
+        self._waiting[number] = inbox
+        done = False
+        try:
+            await self._send({"id": number, "op": operation, **data})
+            while not done:
+                message = await self._next(inbox, within)
+                done = message["type"] in ("result", "error")
+                if message["type"] == "error":
+                    raise _error(message)
+                yield message
+        finally:
+            if not done and self.alive:
+                with contextlib.suppress(WorkerDied):
+                    await self._send({"id": number, "op": "cancel", "target": number})
+                with contextlib.suppress(WorkerDied):
+                    await asyncio.shield(self._drain(inbox, within))
+            self._waiting.pop(number, None)
+
+    async def cancel(self) -> None:
+        """Ask the worker to end the newest request within a token; a completion then ends with `cancelled`."""
+        with contextlib.suppress(WorkerDied):
+            await self._send({"id": self._number, "op": "cancel", "target": self._number})
+
+    async def close(self) -> None:
+        """Stop it: closing its input is enough, a kill follows where it is not."""
+        self._closing = True
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        try:
+            await asyncio.wait_for(self._process.wait(), _STOP_S)
+        except TimeoutError:
+            await self.kill("stopped")
+        await self._finish()
+
+    async def kill(self, reason: str = "killed") -> None:
+        """Kill it and wait until it is gone."""
+        self.reason = self.reason or reason
+        with contextlib.suppress(ProcessLookupError):
+            self._process.kill()
+        await self._process.wait()
+        await self._finish()
+
+    def tail(self) -> list[str]:
+        """The last lines it logged."""
+        return list(self._tail)
+
+    async def _finish(self) -> None:
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _drain(self, inbox: asyncio.Queue[frames.Message], within: float) -> None:
+        while (await self._next(inbox, within))["type"] not in ("result", "error"):
+            pass
+
+    async def _send(self, message: frames.Message) -> None:
+        if not self.alive or self._process.stdin is None:
+            raise WorkerDied(reason=self.reason or "stopped")
+        try:
+            self._process.stdin.write(frames.encode(message))
+            await self._process.stdin.drain()
+        except frames.FrameError as error:
+            raise EngineError("engine.request", problem=str(error)) from error
+        except (ConnectionError, RuntimeError) as error:
+            await self._process.wait()
+            await self._finish()
+            raise WorkerDied(reason=self.reason or "stopped") from error
+
+    async def _next(self, inbox: asyncio.Queue[frames.Message], within: float) -> frames.Message:
+        if self.reason and inbox.empty():
+            raise WorkerDied(reason=self.reason)
+        try:
+            message = await asyncio.wait_for(inbox.get(), within)
+        except TimeoutError:
+            await self.kill("stalled")
+            raise WorkerDied(reason="stalled") from None
+        if message["type"] == "died":
+            raise WorkerDied(reason=self.reason)
+        return message
+
+    async def _listen(self) -> None:
+        stdout = self._process.stdout
+        assert stdout is not None
+        try:
+            while (message := await frames.receive(stdout)) is not None:
+                inbox = self._waiting.get(message.get("id", -1))
+                if inbox is not None:
+                    inbox.put_nowait(message)
+        except frames.FrameError as error:
+            log.error("the worker's pipe carries no frames: %s", error)
+            self.reason = "garbled"
+            with contextlib.suppress(ProcessLookupError):
+                self._process.kill()
+        code = await self._process.wait()
+        self.reason = self.reason or ("stopped" if self._closing else _cause(code))
+        for inbox in self._waiting.values():
+            inbox.put_nowait({"type": "died"})
+
+    async def _log(self) -> None:
+        stderr = self._process.stderr
+        assert stderr is not None
+        while True:
+            try:
+                line = await stderr.readline()
+            except ValueError:  # a line longer than the stream's limit: its rest follows
+                continue
+            if not line:
+                return
+            level, _, text = line.decode("utf-8", "replace").rstrip().partition(" ")
+            self._tail.append(text or level)
+            log.log(logging.ERROR if level == "ERROR" else logging.DEBUG, "%s", text or level)
+
+
+def _cause(code: int) -> str:
+    if code >= 0:
+        return f"exit {code}"
+    try:
+        return signal.Signals(-code).name
+    except ValueError:
+        return f"signal {-code}"
+
+
+def _error(message: frames.Message) -> EngineError:
+    kind = getattr(errors, str(message.get("error")), EngineError)
+    if not (isinstance(kind, type) and issubclass(kind, EngineError)):
+        kind = EngineError
+    data = message.get("data")
+    return kind(str(message.get("code", "engine.failed")), **(data if isinstance(data, dict) else {}))
