@@ -128,12 +128,12 @@ class Audit:
         count, last = 0, GENESIS.hex()
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         try:
-            with open(descriptor, "w", encoding="utf-8", newline="\n") as out:
-                out.write(canonical({"format": FORMAT}) + "\n")
+            with open(descriptor, "w", encoding="ascii", newline="\n") as out:
+                out.write(_line(format=FORMAT))
                 for row in self._db.conn.execute("SELECT n, entry, hash FROM audit ORDER BY n"):
                     count, last = row["n"], row["hash"]
-                    out.write(canonical({"n": count, "entry": row["entry"], "hash": last}) + "\n")
-                out.write(canonical({"entries": count, "hash": last}) + "\n")
+                    out.write(_line(n=count, entry=row["entry"], hash=last))
+                out.write(_line(entries=count, hash=last))
             temporary.replace(file)
         except BaseException:
             temporary.unlink(missing_ok=True)
@@ -196,3 +196,8 @@ class Audit:
         if self._keep_bodies or (len(text) <= _LONG and not _BODIES.search(name.lower())):
             return text
         return {"sha256": hashlib.sha256(text.encode()).hexdigest(), "characters": len(text)}
+
+
+def _line(**fields: Any) -> str:
+    """A line of JSON in ASCII, so that nothing that splits lines can split it elsewhere."""
+    return json.dumps(fields) + "\n"

@@ -1,0 +1,108 @@
+"""What may happen without asking. Example run: python -m pytest tests/unit/test_safety_policy.py -v"""
+
+import itertools
+from typing import get_args
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from assistant.locale.catalogue import Catalogue
+from assistant.models import Action, Decision, Effect, Label, Origin
+from assistant.safety.policy import effective_effect, judge
+from assistant.skillkit.manifest import ToolDeclaration
+
+EFFECTS = get_args(Effect)
+names = st.sampled_from(["to", "body", "amount", "x"])
+origins = st.builds(Origin, label=st.sampled_from(Label), source=st.text(max_size=20))
+json_values = (
+    st.none() | st.booleans() | st.integers() | st.text(max_size=10) | st.lists(st.text(max_size=5), max_size=3)
+)
+actions = st.builds(
+    Action,
+    id=st.just("op"),
+    tool=st.text(max_size=10),
+    effect=st.sampled_from(EFFECTS),
+    args=st.dictionaries(names, json_values),
+    origins=st.dictionaries(names, origins),
+    sensitive=st.lists(names, unique=True).map(tuple),
+)
+
+
+def action(effect: Effect, label: Label | None = Label.USER, source: str = "email 3f2a from x@y") -> Action:
+    known = {"to": Origin(label=label, source=source)} if label else {}
+    return Action(id="op", tool="email.send", effect=effect, args={"to": ["a@b"]}, origins=known, sensitive=("to",))
+
+
+@given(actions, st.booleans())
+def test_nothing_whatever_lets_money_or_mail_go_unasked(proposed: Action, present: bool) -> None:
+    verdict = judge(proposed, present=present)
+    if proposed.effect in ("outward", "money"):
+        assert verdict.decision is (Decision.ASK if present else Decision.DENY)
+    elif proposed.effect == "read":
+        assert verdict.decision is Decision.ALLOW
+    assert judge(proposed, present=present) == verdict
+
+
+@given(actions, st.booleans())
+def test_every_verdict_has_a_sentence_in_both_languages(proposed: Action, present: bool) -> None:
+    verdict = judge(proposed, present=present)
+    for language in ("en", "zh"):
+        assert "{" not in CATALOGUE.text(language, verdict.reason, **dict.fromkeys(verdict.data, "x"))
+
+
+CATALOGUE = Catalogue()
+
+
+@pytest.mark.parametrize(
+    ("effect", "present", "decision"),
+    [
+        ("read", True, Decision.ALLOW),
+        ("read", False, Decision.ALLOW),
+        ("write", True, Decision.ALLOW),
+        ("write", False, Decision.DENY),
+        ("outward", True, Decision.ASK),
+        ("outward", False, Decision.DENY),
+        ("money", True, Decision.ASK),
+        ("money", False, Decision.DENY),
+    ],
+)
+def test_a_sensitive_value_from_untrusted_data_is_marked_and_denied_where_nobody_can_be_asked(
+    effect: Effect, present: bool, decision: Decision
+) -> None:
+    verdict = judge(action(effect, Label.UNTRUSTED), present=present)
+    assert verdict.decision is decision
+    if effect != "read":
+        reason = CATALOGUE.text("en", verdict.reason, **verdict.data)
+        assert "to was read in email 3f2a from x@y" in reason
+
+
+def test_a_write_by_an_automation_with_trusted_values_is_allowed() -> None:
+    for label in set(Label) - {Label.UNTRUSTED}:
+        assert judge(action("write", label), present=False).decision is Decision.ALLOW
+
+
+def test_a_sensitive_value_of_unknown_origin_counts_as_untrusted() -> None:
+    verdict = judge(action("outward", None), present=True)
+    assert verdict.reason == "safety.verdict.outward_untrusted_unknown"
+    assert judge(action("write", None), present=False).decision is Decision.DENY
+
+
+def test_a_sensitive_argument_that_is_not_given_taints_nothing() -> None:
+    for empty in (None, "", [], {}):
+        quiet = Action(id="op", tool="t.x", effect="write", args={"to": empty}, sensitive=("to", "cc"))
+        assert judge(quiet, present=False).decision is Decision.ALLOW
+
+
+def test_an_event_with_guests_is_outward_and_one_without_is_not() -> None:
+    declared = ToolDeclaration(effect="write", outward_if="attendees")
+    assert effective_effect(declared, {"attendees": ["anna@example.org"]}) == "outward"
+    for none in ({}, {"attendees": None}, {"attendees": []}):
+        assert effective_effect(declared, none) == "write"
+
+
+def test_outward_if_never_makes_money_milder() -> None:
+    for effect, given_ in itertools.product(EFFECTS, ([], ["x"])):
+        declared = ToolDeclaration(effect=effect, outward_if="attendees")
+        effective = effective_effect(declared, {"attendees": given_})
+        assert EFFECTS.index(effective) >= EFFECTS.index(effect)
