@@ -30,6 +30,8 @@ _POLITE = {
         r"|[,，\s]*(?:好吗|好不好|可以吗|行吗|谢谢你|谢谢|吧|吗|呢|呀|啊|一下)$"
     ),
 }
+_DROPPED = re.escape(PUNCTUATION_STR)
+_QUOTES = {("'", "'"), ('"', '"'), ("“", "”"), ("‘", "’"), ("「", "」"), ("『", "』"), ("《", "》")}
 _END = " \t\n.。!！?？…~～,，;；"
 
 
@@ -90,7 +92,7 @@ class Sentences:
         return Match(
             tool=result.intent.name,
             fixed=fixed,
-            slots={name: masked.restore(text).strip(_END) for name, text in slots.items()},
+            slots={name: masked.restore(_as_said(text, masked.text, name)) for name, text in slots.items()},
             times=times,
             literal=len(masked.text) - wild,
         )
@@ -122,6 +124,16 @@ class Sentences:
         return Templates.from_dict(
             {"language": language, "intents": intents, "lists": {name: {"wildcard": True} for name in wildcards}}
         )
+
+
+def _as_said(slot: str, sentence: str, name: str) -> str:
+    """The slot's words with the punctuation that hassil takes out; a message's body keeps its last mark as well."""
+    pattern = "".join(rf"[\s{_DROPPED}]+" if one.isspace() else rf"{re.escape(one)}[{_DROPPED}]*" for one in slot)
+    found = re.search(pattern, sentence, re.IGNORECASE)
+    said = found.group() if found else slot
+    said = said.strip(" \t\n,，;；:：") if name == "body" else said.strip(_END)
+    bare = said.strip(_END)
+    return bare[1:-1].strip() if len(bare) > 2 and (bare[0], bare[-1]) in _QUOTES else said
 
 
 def _stripped(text: str, language: Language) -> str:
