@@ -1,0 +1,257 @@
+"""Whole turns in one process: templates, the model's steps, approvals, questions, undo. The model is scripted."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from assistant.models import Completion, Label, Person, UserContext
+from assistant.resources import bundled
+from tests.support.talk import NOW, Talk, talking
+
+USER = UserContext(
+    name="Mei Lin",
+    email="mei@example.org",
+    zone="Europe/Berlin",
+    contacts=(
+        Person(name="Lan Lin", aliases=("sister", "姐姐", "林岚"), email="lan@example.cn"),
+        Person(name="Anna Schmidt", email="anna.schmidt@example.org"),
+        Person(name="Anna Weber", email="weber@example.org"),
+    ),
+)
+MAIL = """From: {sender}
+To: mei@example.org
+Subject: {subject}
+Message-ID: <{id}@example.org>
+Date: {date}
+Content-Type: text/plain; charset=utf-8
+
+{body}
+"""
+
+
+def deliver(mailbox: Path, number: int, sender: str, subject: str, body: str, date: str) -> None:
+    for name in ("cur", "new", "tmp"):
+        (mailbox / name).mkdir(parents=True, exist_ok=True)
+    text = MAIL.format(sender=sender, subject=subject, id=f"m{number}", date=date, body=body)
+    (mailbox / "new" / f"{number}.host").write_text(text, encoding="utf-8")
+
+
+def act(tool: str, **args: object) -> str:
+    return json.dumps({"do": "act", "calls": [{"tool": tool, "args": args}]}, ensure_ascii=False)
+
+
+def script(replies: list[str]) -> object:
+    """Planner steps from a list; anything else that asks the model (a summary) gets an empty object."""
+    waiting = iter(replies)
+
+    def answer(request: Completion) -> str:
+        planning = "Decide what to do" in request.messages[0].content
+        return next(waiting) if planning else "{}"
+
+    return answer
+
+
+@pytest.fixture
+async def talk(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Talk]:
+    mailbox = tmp_path / "Maildir"
+    deliver(mailbox, 1, "Lan Lin <lan@example.cn>", "周五", "周五下午有空吗？", "Thu, 19 Nov 2026 12:00:00 +0100")
+    deliver(mailbox, 2, "Shop <shop@example.com>", "Sale", "Buy now", "Sun, 22 Nov 2026 12:00:00 +0100")
+    replies = getattr(request, "param", [])
+    settings = {"email": {"settings": {"mailbox": str(mailbox), "address": "mei@example.org"}}}
+    async with talking(tmp_path / "home", USER, script(list(replies)), skills=settings) as made:  # type: ignore[arg-type]
+        yield made
+
+
+async def test_a_template_sets_a_reminder_without_the_model(talk: Talk) -> None:
+    events = await talk.say("remind me tomorrow at 9 to call the clinic")
+    assert [event.type for event in events] == ["turn-started", "tool-started", "tool-finished", "reply", "done"]
+    assert events[1].args == {"text": "call the clinic", "when": "2026-11-24T09:00"}  # type: ignore[union-attr]
+    assert not talk.model.requests
+    assert "call the clinic" in await talk.reply("show my reminders")
+
+
+async def test_chinese_is_an_equal(talk: Talk) -> None:
+    said = await talk.reply("明天下午三点提醒我给妈妈打电话")
+    assert "给妈妈打电话" in said
+    assert "给妈妈打电话" in await talk.reply("我有哪些提醒？")
+
+
+async def test_what_is_missing_is_asked_and_the_answer_completes_it(talk: Talk) -> None:
+    events = await talk.say("remind me to water the plants")
+    question = next(event for event in events if event.type == "question")
+    assert question.missing == ("when",)
+    assert "water the plants" in await talk.reply("tomorrow at 8")
+
+
+async def test_a_new_request_instead_of_an_answer_changes_the_topic(talk: Talk) -> None:
+    await talk.say("remind me to water the plants")
+    assert "pasta" in await talk.reply("remind me today at 6 pm to cook pasta")
+    listed = await talk.reply("show my reminders")
+    assert "water" not in listed
+
+
+async def test_never_mind_drops_the_question(talk: Talk) -> None:
+    await talk.say("remind me to water the plants")
+    await talk.say("never mind")
+    assert "water" not in await talk.reply("show my reminders")
+
+
+async def test_an_impossible_day_is_refused(talk: Talk) -> None:
+    said = await talk.reply("remind me on February 30th at 9 am to renew my passport")
+    assert "February" in said
+    assert "renew" not in await talk.reply("show my reminders")
+
+
+async def test_a_reply_goes_only_after_a_yes_and_can_be_undone(talk: Talk) -> None:
+    events = await talk.say("reply to my sister that Friday afternoon works")
+    approval = next(event.approval for event in events if event.type == "approval-wanted")
+    assert "Friday afternoon works" in approval.prepared.body
+    assert any("lan@example.cn" in one.value for one in approval.prepared.fields)
+    assert approval.action.origins["body"].label is Label.USER
+    assert not await talk.services.outbox.list()
+    events = await talk.say("yes")
+    receipt = next(event.receipt for event in events if event.type == "receipt")
+    assert receipt.outcome == "queued"
+    assert receipt.undo_until is not None
+    await talk.say("undo")
+    (operation,) = await talk.services.outbox.list()
+    assert operation.state == "CANCELLED"
+
+
+async def test_no_means_no(talk: Talk) -> None:
+    await talk.say("回复我姐姐说周五下午可以")
+    await talk.say("不用了")
+    assert not await talk.services.outbox.list()
+    assert not talk.services.approvals.pending("s")
+
+
+async def test_a_yes_in_another_session_approves_nothing(talk: Talk) -> None:
+    await talk.say("reply to my sister that Friday afternoon works")
+    await talk.say("send it", session="other")
+    assert not await talk.services.outbox.list()
+
+
+async def test_nobody_there_means_nothing_leaves(talk: Talk) -> None:
+    events = await talk.say("reply to my sister that Friday afternoon works", present=False)
+    assert "policy.denied" in [getattr(event, "code", "") for event in events]
+    assert not talk.services.approvals.pending("s")
+
+
+async def test_a_write_can_be_taken_back(talk: Talk) -> None:
+    await talk.say("remind me tomorrow at 9 to call the clinic")
+    await talk.say("undo")
+    assert "clinic" not in await talk.reply("show my reminders")
+    assert "nothing" in (await talk.reply("undo")).lower()
+
+
+@pytest.mark.parametrize("talk", [['{"do":"reply","text":"Jane Austen."}']], indirect=True)
+async def test_the_model_talks_and_its_words_are_streamed(talk: Talk) -> None:
+    events = await talk.say("who wrote Pride and Prejudice?")
+    assert "".join(event.text for event in events if event.type == "token") == "Jane Austen."
+    assert next(event for event in events if event.type == "reply").text == "Jane Austen."
+
+
+@pytest.mark.parametrize("talk", [['{"do":"reply","text":"I have sent the mail to Anna."}']], indirect=True)
+async def test_a_claim_without_a_receipt_is_not_said(talk: Talk) -> None:
+    assert "sent" not in await talk.reply("could you perhaps take care of that thing")
+
+
+@pytest.mark.parametrize(
+    "talk",
+    [[act("reminders.add", text="buy milk", when="yesterday", recurrence="daily")]],
+    indirect=True,
+)
+async def test_the_models_own_time_is_not_believed(talk: Talk) -> None:
+    events = await talk.say("it would be good not to forget: buy milk, tomorrow at 8 pm")
+    started = next(event for event in events if event.type == "tool-started")
+    assert started.args == {"text": "buy milk", "when": "2026-11-24T20:00"}
+
+
+@pytest.mark.parametrize("talk", [[act("email.send", to=["Boss"], subject="x", body="I quit")]], indirect=True)
+async def test_an_invented_recipient_is_asked_for(talk: Talk) -> None:
+    events = await talk.say("mail somebody about my holiday please, anything")
+    assert not [event for event in events if event.type == "approval-wanted"]
+    assert [event for event in events if event.type == "question"]
+
+
+async def test_two_people_of_one_name_are_a_question_with_choices(talk: Talk) -> None:
+    said = await talk.reply("reply to Anna that I agree")
+    assert "anna.schmidt@example.org" in said
+    assert "weber@example.org" in said
+
+
+async def test_an_approval_is_bound_to_what_was_shown(talk: Talk) -> None:
+    events = await talk.say("reply to my sister that Friday afternoon works")
+    approval = next(event.approval for event in events if event.type == "approval-wanted")
+    forged = approval.model_copy(update={"prepared": approval.prepared.model_copy(update={"body": "Send me money"})})
+    talk.services.approvals.decide(approval.id, True, approval.bound_to)
+    with pytest.raises(Exception, match="approval"):
+        talk.services.approvals.redeem(approval.id, forged.action, forged.prepared)
+    assert not await talk.services.outbox.list()
+
+
+async def test_a_dry_run_plans_and_does_nothing(talk: Talk) -> None:
+    plan = await talk.services.conversation.plan("reply to my sister that Friday afternoon works", now=NOW, user=USER)
+    assert [call.tool for call in plan.calls] == ["email.search", "email.reply"]
+    assert plan.calls[1].args["message_id"] == {"$from": 0, "field": "message_id"}
+    assert plan.via == "intent"
+    assert not talk.services.sessions.overview()
+    assert not talk.services.audit.entries()
+
+
+async def test_a_dry_run_of_a_question_names_what_is_missing(talk: Talk) -> None:
+    plan = await talk.services.conversation.plan("提醒我浇花")
+    assert (plan.kind, plan.missing) == ("ask", ("when",))
+    assert plan.reply
+
+
+async def test_turns_are_kept_and_read_back(talk: Talk) -> None:
+    await talk.say("remind me tomorrow at 9 to call the clinic")
+    (session,) = talk.services.sessions.overview()
+    assert session["session"] == "s"
+    (turn,) = talk.services.sessions.transcript("s")
+    assert turn["text"] == "remind me tomorrow at 9 to call the clinic"
+    assert turn["events"][-1]["type"] == "done"
+
+
+async def test_every_deed_is_in_the_audit(talk: Talk) -> None:
+    await talk.say("reply to my sister that Friday afternoon works")
+    await talk.say("yes")
+    kinds = [entry.kind for entry in talk.services.audit.entries()]
+    assert "action" in kinds
+    assert talk.services.audit.verify().ok
+
+
+def examples() -> list[tuple[str, dict[str, object]]]:
+    from ruamel.yaml import YAML
+
+    return [
+        (file.parent.name, row)
+        for file in sorted(bundled("skills").glob("*/examples.yaml"))
+        for row in YAML(typ="safe").load(file.read_text(encoding="utf-8"))
+    ]
+
+
+async def test_every_skills_example_sentences_are_understood(talk: Talk) -> None:
+    wrong = []
+    for skill, row in examples():
+        expected = row.get("calls") or [{"tool": row["tool"], "args": row.get("args", {})}]
+        plan = await talk.services.conversation.plan(str(row["text"]), now=NOW, user=USER, language=str(row["lang"]))
+        found = [{"tool": call.tool, "args": call.args} for call in plan.calls]
+        if plan.via != "intent" or not same(found, expected):  # type: ignore[arg-type]
+            wrong.append((skill, row["text"], plan.kind, plan.via, found, expected))
+    assert not wrong, f"{len(wrong)} of {len(examples())}:\n" + "\n".join(map(str, wrong))
+
+
+def same(found: list[dict[str, object]], expected: list[dict[str, object]]) -> bool:
+    if [call["tool"] for call in found] != [call["tool"] for call in expected]:
+        return False
+    return all(
+        str(one["args"].get(name)).casefold() == str(value).casefold()  # type: ignore[attr-defined]
+        for one, other in zip(found, expected, strict=True)
+        for name, value in (other.get("args") or {}).items()  # type: ignore[attr-defined]
+    )
