@@ -10,6 +10,7 @@ from typing import Any
 
 from hassil import Intents as Templates
 from hassil import RecognizeResult, SlotList, TextSlotList, recognize_all
+from hassil.util import PUNCTUATION_STR
 
 from assistant.conversation.spans import Masked, token
 from assistant.locale import LANGUAGES
