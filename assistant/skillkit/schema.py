@@ -168,7 +168,7 @@ def _without_none(hint: Any) -> tuple[Any, bool]:
     if get_origin(hint) not in (Union, types.UnionType):
         return hint, False
     rest = [option for option in get_args(hint) if option is not type(None)]
-    return (rest[0], True) if len(rest) == 1 else (hint, True)
+    return (rest[0] if len(rest) == 1 else hint), len(rest) < len(get_args(hint))
 
 
 def _docstring(function: Callable[..., Any], names: list[str]) -> tuple[str, dict[str, str]]:

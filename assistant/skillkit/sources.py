@@ -1,0 +1,63 @@
+"""Skills that are not bundled: where they lie, found without running any of their code."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import logging
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from assistant.config import SkillSettings
+from assistant.paths import Paths
+from assistant.skillkit.external import ExternalSkill
+from assistant.skillkit.loader import Known, Skills, folders_in, settings_of
+from assistant.skillkit.package import manifest_of
+from assistant.skillkit.problems import SkillProblem
+from assistant.skillkit.process import HostProcess
+
+logger = logging.getLogger(__name__)
+GROUP = "assistant.skills"
+"""Entry-point group: the value is a module in whose folder `skill.yaml` lies."""
+
+
+def find_external(skills: Skills, paths: Paths, chosen: Mapping[str, SkillSettings], *, data: Path) -> None:
+    """Add the skills of the user's folder and of installed distributions; enabled are those with `enabled: true`.
+
+    `data` is the folder below which each skill has its own. Only manifests are read; call `skills.prepare()` next.
+    """
+    for folder in [*folders_in(paths.skills), *installed(skills)]:
+        try:
+            manifest = manifest_of(folder)
+            wish = chosen.get(manifest.name, SkillSettings())
+            known = Known(manifest, folder, bundled=False, enabled=wish.enabled is True)
+            if skills.claim(known) and known.enabled:
+                settings = settings_of(manifest, folder, wish.settings)
+                host = HostProcess(manifest.name, folder, data / manifest.name)
+                cache = paths.data / "skill-cache" / f"{manifest.name}.json"
+                skills.loaded[manifest.name] = ExternalSkill(folder, manifest, settings, host, cache)
+        except SkillProblem as problem:
+            skills.report(problem)
+
+
+def installed(skills: Skills) -> Iterator[Path]:
+    """The folders that entry points name. One that can't be found is reported."""
+    for entry in importlib.metadata.entry_points(group=GROUP):
+        folder = folder_of(entry.value.partition(":")[0])
+        if folder is not None:
+            yield folder
+        else:
+            skills.report(SkillProblem("skillkit.no_entry", name=entry.name, folder=Path(), module=entry.value))
+
+
+def folder_of(module: str) -> Path | None:
+    """Where the module's `skill.yaml` lies. The module is not imported, nor are the packages around it."""
+    top, *rest = module.split(".")
+    try:
+        spec = importlib.util.find_spec(top)
+    except (ImportError, ValueError):
+        return None
+    places = [Path(place) for place in (spec.submodule_search_locations or ())] if spec else []
+    folders = [place.joinpath(*rest) for place in places]
+    folders += [folder.parent for folder in folders if rest and folder.with_suffix(".py").is_file()]
+    return next((folder for folder in folders if (folder / "skill.yaml").is_file()), None)

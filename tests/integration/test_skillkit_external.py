@@ -1,0 +1,475 @@
+"""A skill that is not bundled, in its real host process."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from mcp import Client, StdioServerParameters
+
+from assistant.config import SkillSettings
+from assistant.errors import AskAgain, NotFound, Rejected, SkillFailed
+from assistant.locale.catalogue import Catalogue, read
+from assistant.models import Label, Operation, OutboxState, Prepared
+from assistant.paths import Paths
+from assistant.skillkit import Context, Result, Uncertain
+from assistant.skillkit.external import ExternalSkill, describe
+from assistant.skillkit.loader import Skills
+from assistant.skillkit.manifest import read_manifest
+from assistant.skillkit.outside import outside_context
+from assistant.skillkit.process import Lost, environment
+from assistant.skillkit.scaffold import new_skill
+from assistant.skillkit.sources import find_external
+
+CATALOGUE = Catalogue()
+NOW = datetime(2026, 5, 9, 10, 0, tzinfo=ZoneInfo("Europe/Berlin"))
+ON = SkillSettings(enabled=True)
+
+MANIFEST = """\
+name: probe
+version: 0.1.0
+api: 1
+description: {en: Misbehaves on demand., zh: 按需出错。}
+tools:
+  say: {effect: read, returns: tool}
+  die: {effect: read}
+  hang: {effect: read}
+  flood: {effect: read}
+  bug: {effect: read}
+  odd: {effect: read}
+  secret: {effect: read}
+  send: {effect: outward, sensitive: [to]}
+permissions: {network: ["example.org:443"], files: [], secrets: []}
+settings:
+  mood: {type: str, default: calm, description: {en: Its mood., zh: 心情。}}
+"""
+CODE = '''\
+from __future__ import annotations
+
+import os
+import sys
+import time
+from typing import Any, Literal
+
+from assistant.skillkit import (
+    AskAgain, Context, NotFound, Operation, Prepared, PreviewField, Result, Uncertain, commit, reconcile, tool,
+)
+
+print("printed while it loads")
+os.write(1, b"written to the descriptor while it loads\\n")
+
+
+@tool
+async def say(ctx: Context, what: Literal["hello", "environment", "ask", "missing", "print", "steer"]) -> Result:
+    """Say something.
+
+    what: what to say
+    """
+    if what == "ask":
+        raise AskAgain(missing=["what"], choices=["hello"])
+    if what == "missing":
+        raise NotFound(what="the moon")
+    if what == "print":
+        print("noise on stdout", flush=True)
+        os.write(1, b"noise on the descriptor\\n")
+        os.system("echo noise of a child")
+    if what == "steer":
+        return Result(text="a\\x1b[2Jb\\u202ec")
+    if what == "environment":
+        return Result(text="environment", data=dict(os.environ))
+    return Result(
+        text=f"{ctx.language} {ctx.now.isoformat()} {ctx.settings['mood']} {ctx.operation}",
+        data={"zone": ctx.zone.key, "user": ctx.user.name, "folder": str(ctx.folder), "pid": os.getpid()},
+    )
+
+
+@tool
+async def die(ctx: Context) -> Result:
+    """End the process."""
+    os._exit(9)
+
+
+@tool
+async def hang(ctx: Context) -> Result:
+    """Never come back."""
+    time.sleep(3600)
+    return Result(text="")
+
+
+@tool
+async def flood(ctx: Context) -> Result:
+    """Say too much."""
+    return Result(text="x" * 3_000_000)
+
+
+@tool
+async def bug(ctx: Context) -> Result:
+    """Have a bug."""
+    return Result(text=str(1 // 0))
+
+
+@tool
+async def odd(ctx: Context) -> Result:
+    """Give back what is no JSON."""
+    return Result(text="", data=float("nan"))
+
+
+@tool
+async def secret(ctx: Context) -> Result:
+    """Ask for a secret."""
+    return Result(text=str(await ctx.secrets.get("mail")))
+
+
+@tool
+async def send(ctx: Context, to: str) -> Prepared:
+    """Send something.
+
+    to: whom
+    """
+    field = PreviewField(name="To", value=to, origin={"label": "user"})
+    return Prepared(title="Send", fields=(field,), payload={"to": to})
+
+
+@commit("send")
+async def really_send(ctx: Context, operation: Operation) -> str:
+    if operation.prepared.payload["to"] == "nobody":
+        os._exit(9)
+    if operation.prepared.payload["to"] == "doubt":
+        raise Uncertain("no answer came")
+    return f"sent-{operation.id}"
+
+
+@reconcile("send")
+async def look(ctx: Context, operation: Operation) -> str | None:
+    return None if operation.prepared.payload["to"] == "nobody" else "found"
+'''
+
+
+def paths_of(home: Path) -> Paths:
+    return Paths(config=home, data=home / "data", models=home / "models", state=home / "state", run=home / "run")
+
+
+def write_skill(folder: Path, manifest: str = MANIFEST, code: str = CODE) -> Path:
+    folder.mkdir(parents=True)
+    (folder / "skill.yaml").write_text(manifest, encoding="utf-8")
+    (folder / "__init__.py").write_text(code, encoding="utf-8")
+    return folder
+
+
+@asynccontextmanager
+async def running(home: Path, **chosen: SkillSettings) -> AsyncIterator[Skills]:
+    skills = Skills()
+    paths = paths_of(home)
+    find_external(skills, paths, chosen, data=paths.data / "skill-data")
+    try:
+        await skills.prepare()
+        yield skills
+    finally:
+        await skills.aclose()
+
+
+def context_for(skill: str, settings: Any = None, **more: Any) -> Context:
+    return outside_context(
+        skill,
+        catalogue=CATALOGUE,
+        folder=Path(),
+        language=more.pop("language", "en"),
+        now=NOW,
+        zone=ZoneInfo("Europe/Berlin"),
+        settings=settings or {},
+        **more,
+    )
+
+
+def operation_for(prepared: Prepared) -> Operation:
+    at = datetime(2026, 5, 9, tzinfo=UTC)
+    return Operation(
+        id="op1", tool="probe.send", prepared=prepared, state=OutboxState.SENDING, created_at=at, release_at=at
+    )
+
+
+def probe(home: Path) -> Path:
+    return write_skill(paths_of(home).skills / "probe")
+
+
+async def test_a_scaffolded_skill_runs_for_real_once_it_is_enabled(tmp_path: Path) -> None:
+    new_skill("weather_diary", paths_of(tmp_path).skills)
+    async with running(tmp_path, weather_diary=ON) as skills:
+        assert skills.problems == []
+        add, find = skills.tool("weather_diary.add"), skills.tool("weather_diary.find")
+        assert (add.trusted, add.declaration.effect, add.schema.required) == (False, "write", ("text",))
+        ctx = context_for("weather_diary", {"limit": 10}, language="zh")
+        added = await add.run(ctx, {"text": "下雪了", "when": "2026-05-01"})
+        assert isinstance(added, Result)
+        assert added.text == "已记下：下雪了"
+        found = await find.run(ctx, {"query": "雪"})
+        assert isinstance(found, Result)
+        assert found.data["items"][0]["day"] == "2026-05-01"
+        await add.undo(ctx, dict(added.undo or {}))
+        gone = await find.run(ctx, {})
+        assert isinstance(gone, Result)
+        assert gone.data == {"items": []}
+        with pytest.raises(NotFound) as failure:
+            await add.undo(ctx, dict(added.undo or {}))
+        assert CATALOGUE.explain(failure.value, "zh")[0] == "找不到这个条目。"
+        assert set(read(skills.sentence_files()[0])) == {"en", "zh"}
+
+
+async def test_a_skill_that_is_not_enabled_is_known_but_not_run(tmp_path: Path) -> None:
+    probe(tmp_path)
+    async with running(tmp_path) as skills:
+        assert [known.enabled for known in skills.known.values()] == [False]
+        assert skills.tools() == ()
+
+
+async def test_the_host_gets_the_context_and_nothing_of_the_daemons_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    probe(tmp_path)
+    monkeypatch.setenv("ASSISTANT_TOKEN", "hunter2")
+    async with running(tmp_path, probe=ON) as skills:
+        say = skills.tool("probe.say")
+        ctx = context_for("probe", {"mood": "sad"}, operation="op7")
+        said = await say.run(ctx, {"what": "hello"})
+        assert isinstance(said, Result)
+        assert said.text == "en 2026-05-09T10:00:00+02:00 sad op7"
+        assert said.data["zone"] == "Europe/Berlin"
+        assert said.data["user"] == ""
+        assert said.data["folder"] == str(tmp_path / "data" / "skill-data" / "probe")
+        assert said.data["pid"] != os.getpid()
+        seen = await say.run(ctx, {"what": "environment"})
+        assert isinstance(seen, Result)
+        assert set(seen.data) - {"LC_CTYPE"} <= set(environment())
+
+
+async def test_what_a_skill_prints_does_not_break_the_pipe(tmp_path: Path) -> None:
+    probe(tmp_path)
+    async with running(tmp_path, probe=ON) as skills:
+        said = await skills.tool("probe.say").run(context_for("probe"), {"what": "print"})
+        assert isinstance(said, Result)
+        assert said.data["zone"] == "Europe/Berlin"
+
+
+async def test_errors_of_a_skill_keep_their_kind_and_their_sentence(tmp_path: Path) -> None:
+    probe(tmp_path)
+    async with running(tmp_path, probe=ON) as skills:
+        say = skills.tool("probe.say")
+        ctx = context_for("probe")
+        with pytest.raises(AskAgain) as asked:
+            await say.run(ctx, {"what": "ask"})
+        assert (asked.value.missing, asked.value.choices) == (("what",), ("hello",))
+        with pytest.raises(NotFound) as lost:
+            await say.run(ctx, {"what": "missing"})
+        assert CATALOGUE.explain(lost.value, "en")[0] == "I can't find the moon."
+        with pytest.raises(SkillFailed) as bug:
+            await skills.tool("probe.bug").run(ctx, {})
+        message, mend = CATALOGUE.explain(bug.value, "en")
+        assert "probe.bug" in message
+        assert "ZeroDivision" not in message + mend
+        with pytest.raises(SkillFailed) as secret:
+            await skills.tool("probe.secret").run(ctx, {})
+        assert "secrets" in CATALOGUE.explain(secret.value, "en")[0]
+        with pytest.raises(Rejected):
+            await say.run(ctx, {"what": "something else"})
+        with pytest.raises(SkillFailed):
+            await skills.tool("probe.odd").run(ctx, {})
+
+
+async def test_text_of_a_skill_can_not_steer_a_terminal(tmp_path: Path) -> None:
+    probe(tmp_path)
+    async with running(tmp_path, probe=ON) as skills:
+        said = await skills.tool("probe.say").run(context_for("probe"), {"what": "steer"})
+        assert isinstance(said, Result)
+        assert said.text == "a[2Jbc"
+
+
+async def test_a_crash_is_told_and_the_next_call_starts_it_again(tmp_path: Path) -> None:
+    probe(tmp_path)
+    async with running(tmp_path, probe=ON) as skills:
+        ctx = context_for("probe")
+        say, die = skills.tool("probe.say"), skills.tool("probe.die")
+        first = await say.run(ctx, {"what": "hello"})
+        with pytest.raises(Lost) as crash:
+            await die.run(ctx, {})
+        assert crash.value.code == "skillkit.crashed"
+        second = await say.run(ctx, {"what": "hello"})
+        assert isinstance(first, Result)
+        assert isinstance(second, Result)
+        assert first.data["pid"] != second.data["pid"]
+
+
+async def test_a_skill_that_keeps_crashing_is_not_started_again_at_once(tmp_path: Path) -> None:
+    probe(tmp_path)
+    async with running(tmp_path, probe=ON) as skills:
+        codes = []
+        for _ in range(4):
+            with pytest.raises(SkillFailed) as crash:
+                await skills.tool("probe.die").run(context_for("probe"), {})
+            codes.append(crash.value.code)
+        assert codes == ["skillkit.crashed"] * 3 + ["skillkit.keeps_crashing"]
+
+
+async def test_a_skill_that_hangs_is_stopped(tmp_path: Path) -> None:
+    probe(tmp_path)
+    async with running(tmp_path, probe=ON) as skills:
+        skill = skills.loaded["probe"]
+        assert isinstance(skill, ExternalSkill)
+        ctx = context_for("probe")
+        said = await skills.tool("probe.say").run(ctx, {"what": "hello"})
+        assert isinstance(said, Result)
+        skill.host.call_s = 0.5
+        with pytest.raises(Lost) as slow:
+            await skills.tool("probe.hang").run(ctx, {})
+        assert slow.value.code == "skillkit.too_slow"
+        with pytest.raises(ProcessLookupError):
+            os.kill(said.data["pid"], 0)
+
+
+async def test_an_answer_without_end_does_not_fill_the_daemon(tmp_path: Path) -> None:
+    probe(tmp_path)
+    async with running(tmp_path, probe=ON) as skills:
+        with pytest.raises(Lost) as flood:
+            await skills.tool("probe.flood").run(context_for("probe"), {})
+        assert flood.value.code == "skillkit.too_much"
+
+
+async def test_an_outward_act_is_prepared_committed_and_looked_up(tmp_path: Path) -> None:
+    probe(tmp_path)
+    async with running(tmp_path, probe=ON) as skills:
+        send = skills.tool("probe.send")
+        ctx = context_for("probe")
+        prepared = await send.run(ctx, {"to": "anna"})
+        assert isinstance(prepared, Prepared)
+        origin = prepared.fields[0].origin
+        assert origin is not None
+        assert origin.label is Label.UNTRUSTED
+        assert await send.commit(ctx, operation_for(prepared)) == "sent-op1"
+        assert await send.reconcile(ctx, operation_for(prepared)) == "found"
+        doubt = await send.run(ctx, {"to": "doubt"})
+        assert isinstance(doubt, Prepared)
+        with pytest.raises(Uncertain, match="no answer came"):
+            await send.commit(ctx, operation_for(doubt))
+
+
+async def test_a_crash_in_the_middle_of_a_commit_leaves_it_uncertain(tmp_path: Path) -> None:
+    probe(tmp_path)
+    async with running(tmp_path, probe=ON) as skills:
+        send = skills.tool("probe.send")
+        ctx = context_for("probe")
+        prepared = await send.run(ctx, {"to": "nobody"})
+        assert isinstance(prepared, Prepared)
+        with pytest.raises(Uncertain):
+            await send.commit(ctx, operation_for(prepared))
+        assert await send.reconcile(ctx, operation_for(prepared)) is None
+
+
+async def test_what_a_skill_claims_of_itself_does_not_make_it_trusted(tmp_path: Path) -> None:
+    probe(tmp_path)
+    async with running(tmp_path, probe=ON) as skills:
+        assert skills.tool("probe.say").declaration.returns == "untrusted"
+
+
+async def test_its_tools_are_known_without_starting_it_while_its_files_are_unchanged(tmp_path: Path) -> None:
+    folder = probe(tmp_path)
+    async with running(tmp_path, probe=ON):
+        pass
+    async with running(tmp_path, probe=ON) as skills:
+        skill = skills.loaded["probe"]
+        assert isinstance(skill, ExternalSkill)
+        assert "say" in skill.tools
+        assert skill.host.pid is None
+    (folder / "__init__.py").write_text(CODE.replace("Say something.", "Say anything."), encoding="utf-8")
+    async with running(tmp_path, probe=ON) as skills:
+        assert skills.tool("probe.say").schema.description == "Say anything."
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        (lambda code: "import nothing_like_this\n" + code, "skillkit.no_start"),
+        (lambda code: code + "\n\n@tool\nasync def more(ctx: Context) -> Result:\n    'More.'\n", "skillkit.no_start"),
+    ],
+)
+async def test_a_broken_skill_is_reported_and_the_others_run(
+    tmp_path: Path, change: Callable[[str], str], code: str
+) -> None:
+    new_skill("weather_diary", paths_of(tmp_path).skills)
+    write_skill(paths_of(tmp_path).skills / "probe", code=change(CODE))
+    async with running(tmp_path, probe=ON, weather_diary=ON) as skills:
+        assert [(problem.name, problem.code) for problem in skills.problems] == [("probe", code)]
+        assert "probe" in CATALOGUE.explain(skills.problems[0], "en")[0]
+        assert {tool.skill for tool in skills.tools()} == {"weather_diary"}
+
+
+async def test_a_tool_that_the_manifest_does_not_declare_is_reported_and_not_used(tmp_path: Path) -> None:
+    folder = probe(tmp_path)
+    async with running(tmp_path, probe=ON):
+        pass
+    skills, paths = Skills(), paths_of(tmp_path)
+    find_external(skills, paths, {"probe": ON}, data=paths.data / "skill-data")
+    skill = skills.loaded["probe"]
+    assert isinstance(skill, ExternalSkill)
+    fewer = {name: one for name, one in skill.manifest.tools.items() if name != "die"}
+    skill.manifest = skill.manifest.model_copy(update={"tools": fewer})
+    await skills.prepare()
+    assert [problem.code for problem in skills.problems] == ["skillkit.function_without_tool"]
+    assert "die" not in skill.tools
+    assert folder.is_dir()
+
+
+async def test_two_calls_at_once_share_one_process(tmp_path: Path) -> None:
+    probe(tmp_path)
+    async with running(tmp_path, probe=ON) as skills:
+        say = skills.tool("probe.say")
+        calls = (say.run(context_for("probe", operation=str(number)), {"what": "hello"}) for number in range(8))
+        said = [one for one in await asyncio.gather(*calls) if isinstance(one, Result)]
+        assert [one.text.split()[-1] for one in said] == [str(number) for number in range(8)]
+        assert len({one.data["pid"] for one in said}) == 1
+
+
+async def test_an_idle_host_is_stopped_and_comes_back(tmp_path: Path) -> None:
+    probe(tmp_path)
+    async with running(tmp_path, probe=ON) as skills:
+        skill = skills.loaded["probe"]
+        assert isinstance(skill, ExternalSkill)
+        skill.host.idle_s = 0.05
+        first = await skills.tool("probe.say").run(context_for("probe"), {"what": "hello"})
+        while skill.host.pid is not None:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+        second = await skills.tool("probe.say").run(context_for("probe"), {"what": "hello"})
+        assert isinstance(first, Result)
+        assert isinstance(second, Result)
+        assert first.data["pid"] != second.data["pid"]
+
+
+@pytest.mark.parametrize(("language", "warning"), [("en", "WITHOUT a sandbox"), ("zh", "没有沙箱")])
+def test_before_enabling_a_person_is_told_what_it_may_do_and_that_it_is_unsandboxed(
+    tmp_path: Path, language: str, warning: str
+) -> None:
+    lines = describe(read_manifest(probe(tmp_path)), tmp_path, language, partial(CATALOGUE.text, language))
+    assert any("probe.send" in line for line in lines)
+    assert any("example.org:443" in line for line in lines)
+    assert warning in lines[-1]
+
+
+async def test_any_mcp_client_can_use_the_host(tmp_path: Path) -> None:
+    folder = new_skill("weather_diary", tmp_path)
+    command = ["-m", "assistant.skillkit.host", str(folder), "--data", str(tmp_path)]
+    async with Client(StdioServerParameters(command=sys.executable, args=command)) as client:
+        listed = (await client.list_tools()).tools
+        assert [one.name for one in listed] == ["find", "add"]
+        assert listed[1].input_schema["required"] == ["text"]
+        result = await client.call_tool("add", {"text": "first snow"})
+        assert result.structured_content["text"] == "Noted: first snow"
+        refused = await client.call_tool("add", {})
+        assert refused.is_error
+        assert refused.structured_content["error"]["missing"] == ["text"]
