@@ -10,6 +10,9 @@ from assistant.errors import (
     Conflict as Conflict,
 )
 from assistant.errors import (
+    EngineError as EngineError,
+)
+from assistant.errors import (
     NotConfigured as NotConfigured,
 )
 from assistant.errors import (
@@ -26,6 +29,9 @@ from assistant.models import (
 )
 from assistant.models import (
     Label as Label,
+)
+from assistant.models import (
+    Language as Language,
 )
 from assistant.models import (
     Message as Message,
@@ -55,6 +61,7 @@ from assistant.models import (
     UserContext as UserContext,
 )
 from assistant.ports import Document as Document
+from assistant.ports import Index as Index
 from assistant.ports import Scheduled as Scheduled
 from assistant.skillkit.context import Context as Context
 from assistant.skillkit.declare import (
@@ -80,4 +87,43 @@ from assistant.skillkit.declare import (
 )
 from assistant.skillkit.declare import (
     undo as undo,
+)
+from assistant.values import (
+    Duration as Duration,
+)
+from assistant.values import (
+    Impossible as Impossible,
+)
+from assistant.values import (
+    Moment as Moment,
+)
+from assistant.values import (
+    Period as Period,
+)
+from assistant.values import (
+    Span as Span,
+)
+from assistant.values import (
+    TimeValue as TimeValue,
+)
+from assistant.values import (
+    as_period as as_period,
+)
+from assistant.values import (
+    find_times as find_times,
+)
+from assistant.values import (
+    format_duration as format_duration,
+)
+from assistant.values import (
+    next_occurrence as next_occurrence,
+)
+from assistant.values import (
+    parse_duration as parse_duration,
+)
+from assistant.values import (
+    parse_rule as parse_rule,
+)
+from assistant.values import (
+    parse_time as parse_time,
 )

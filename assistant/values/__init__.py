@@ -18,6 +18,10 @@ from assistant.values.times import find as find
 from assistant.values.times import parse as parse
 from assistant.values.times import rule as rule
 
+find_times = find
+parse_time = parse
+parse_rule = rule
+
 __all__ = [
     "Duration",
     "Impossible",
@@ -29,11 +33,14 @@ __all__ = [
     "as_period",
     "canonical_rule",
     "find",
+    "find_times",
     "format_duration",
     "last_occurrence",
     "next_occurrence",
     "parse",
     "parse_duration",
     "parse_integer",
+    "parse_rule",
+    "parse_time",
     "rule",
 ]
