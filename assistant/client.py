@@ -178,14 +178,18 @@ class Client:
     # --- what waits, what was done ---------------------------------------------------------------------------
 
     async def approvals(self, *, state: str | None = None) -> list[Approval]:
-        """Approvals, newest first; `state` e.g. `pending`."""
+        """Approvals that wait, newest first; `state` narrows them."""
         found = await self._ask("GET", "/v1/approvals", params={"state": state} if state else None)
         return _items(Approval, found)
+
+    async def approval(self, approval: str) -> Approval:
+        """One approval, whatever its state."""
+        return _read(Approval, await self._ask("GET", f"/v1/approvals/{approval}"))
 
     def decide(self, approval: str, *, approve: bool, bound_to: str) -> AsyncGenerator[Event, None]:
         """Answer an approval that was shown with the hash `bound_to`; the events that follow."""
         decision = "approve" if approve else "refuse"
-        return self._stream(f"/v1/approvals/{approval}", {"decision": decision, "bound_to": bound_to})
+        return self._stream(f"/v1/approvals/{approval}", {"decision": decision, "bound_to": bound_to, "surface": "cli"})
 
     async def outbox(self) -> list[Operation]:
         """Outward acts, newest first."""

@@ -64,7 +64,7 @@ def add(
         use_mailbox(shell, mailbox, address)
     else:
         raise UsageProblem("cli.no_account_kind", kind=kind)
-    shell.note(shell.text("config.restart"))
+    shell.note_restart()
 
 
 def check(context: typer.Context) -> None:
@@ -147,4 +147,7 @@ def _load_sample(target: Path, shell: Shell) -> int:
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     spec.loader.exec_module(module)
-    return int(module.load_sample(target, shell.clock.now()))
+    try:
+        return int(module.load_sample(target, shell.clock.now()))
+    except FileExistsError as error:
+        raise Unfit("cli.sample_in_use", mailbox=target) from error

@@ -23,13 +23,12 @@ def register(app: typer.Typer) -> None:
 
 def list_all(
     context: typer.Context,
-    everything: bool = typer.Option(False, "--all"),
     as_json: bool = typer.Option(False, "--json"),
 ) -> None:
     """List them."""
     shell = shells.of(context)
     shell.as_json = as_json
-    found = _fetch(shell, None if everything else "pending")
+    found = _fetch(shell)
     if as_json:
         shell.json({"items": [approval.model_dump(mode="json") for approval in found]})
         return
@@ -98,19 +97,23 @@ def _decide(shell: Shell, wanted: str, *, approve: bool) -> None:
 
 
 def _one(shell: Shell, wanted: str) -> Approval:
-    """The approval of an id or of the beginning of one. Raises UsageProblem where that names none, or several."""
-    found = _fetch(shell, None)
-    fitting = [approval for approval in found if approval.id == wanted] or [
-        approval for approval in found if approval.id.startswith(wanted)
-    ]
-    if len(fitting) != 1:
-        raise UsageProblem("cli.no_approval" if not fitting else "cli.several", id=wanted)
-    return fitting[0]
+    """The approval of an id, or the one that waits and whose id begins so. Raises UsageProblem where several do."""
+    fitting = [approval for approval in _fetch(shell) if approval.id.startswith(wanted)]
+    if len(fitting) > 1:
+        raise UsageProblem("cli.several", id=wanted)
+    if fitting:
+        return fitting[0]
+
+    async def work() -> Approval:
+        async with shell.client() as client:
+            return await client.approval(wanted)
+
+    return shell.run(work())
 
 
-def _fetch(shell: Shell, state: str | None) -> list[Approval]:
+def _fetch(shell: Shell) -> list[Approval]:
     async def work() -> list[Approval]:
         async with shell.client() as client:
-            return await client.approvals(state=state)
+            return await client.approvals(state="pending")
 
     return shell.run(work())

@@ -12,6 +12,7 @@ from assistant.cli import shell as shells
 from assistant.cli.exits import UsageProblem
 from assistant.cli.help import Command
 from assistant.cli.shell import Shell
+from assistant.errors import ConfigError
 
 _HEAD = "# Your settings. Only what differs from the defaults belongs here; `assistant config show` lists all keys.\n"
 
@@ -76,9 +77,12 @@ def set_value(
     from assistant.config import change
 
     shell = shells.of(context)
-    change(shell.paths.config_file, key, value)
+    try:
+        change(shell.paths.config_file, key, value)
+    except ConfigError as error:
+        raise _refused(error, key) from error
     shell.say("config.changed", key=key, value=value, file=shell.paths.config_file)
-    shell.note(shell.text("config.restart"))
+    shell.note_restart()
 
 
 def path(context: typer.Context) -> None:
@@ -100,7 +104,17 @@ def edit(context: typer.Context) -> None:
     shell.edit(file)
     load(file)
     shell.say("config.fine", file=file)
-    shell.note(shell.text("config.restart"))
+    shell.note_restart()
+
+
+def _refused(error: ConfigError, key: str) -> Exception:
+    """What is wrong with what was typed, where it is that and not something the file held before."""
+    wrong = str(error.data.get("key", ""))
+    if wrong != key:
+        return error
+    if error.code == "config.unknown_key":
+        return UsageProblem("cli.no_setting_near", key=key, guess=error.data.get("guess", ""))
+    return UsageProblem("cli.bad_setting", key=key, problem=error.data.get("problem", ""))
 
 
 def _written(value: Any) -> str:

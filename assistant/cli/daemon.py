@@ -88,7 +88,7 @@ def status(context: typer.Context, as_json: bool = typer.Option(False, "--json")
         return
     shell.say("daemon.running", pid=health.pid, version=health.version, style="green")
     shell.say("daemon.uptime", time=duration(shell, health.uptime_s))
-    model = str(health.model.get("name") or health.model.get("chosen") or "")
+    model = str(health.model.get("model") or health.model.get("name") or "")
     shell.line(shell.text("daemon.model", model=model) if model else shell.text("daemon.no_model"))
     loaded = [str(name) for name in health.skills.get("loaded", [])]
     shell.say("daemon.skills", skills=loaded or ["–"])

@@ -1,4 +1,4 @@
-"""What a failure means to the shell: the sentence, the mend, the exit code. The only place where errors become words."""
+"""What a failure means to the shell: the sentence, the mend, the exit code. Errors become words here alone."""
 
 from __future__ import annotations
 

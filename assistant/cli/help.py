@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator
+from difflib import get_close_matches
 from typing import Any
 
 import typer
@@ -15,6 +16,7 @@ from rich.text import Text
 from typer.core import TyperArgument, TyperCommand, TyperGroup
 
 from assistant.cli import shell as shells
+from assistant.cli.exits import UsageProblem
 from assistant.cli.shell import Shell
 
 WIDTH = 100
@@ -36,6 +38,14 @@ class Group(TyperGroup):
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Write the page."""
         formatter.write(page(self, ctx))
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Find the command. Raises UsageProblem with the nearest name."""
+        if args and not args[0].startswith("-") and args[0] not in self.commands and not ctx.resilient_parsing:
+            near = get_close_matches(args[0], self.commands, n=1)
+            code = "cli.no_command_near" if near else "cli.no_command"
+            raise UsageProblem(code, name=args[0], guess="".join(near), command=ctx.command_path)
+        return super().resolve_command(ctx, args)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Show the page where nothing is asked for."""
@@ -89,7 +99,7 @@ def page(command: Any, context: Any) -> str:
             console.print()
             console.print(Text(title, style="bold"))
             console.print(_columns(rows))
-    return captured.get()
+    return "\n".join(line.rstrip() for line in captured.get().splitlines()) + "\n"
 
 
 def _usage(command: Any, context: Any, shell: Shell) -> Text:
@@ -108,12 +118,12 @@ def _sections(command: Any, context: Any, shell: Shell) -> Iterator[tuple[str, l
     children = [child for child in getattr(command, "commands", {}).values() if not child.hidden]
     panels = [panel for panel in PANELS if any(child.rich_help_panel == panel for child in children)]
     for panel in panels:
-        rows = [(child.name, child.short_help) for child in children if child.rich_help_panel == panel]
+        rows = [(child.name, str(child.short_help)) for child in children if child.rich_help_panel == panel]
         yield shell.text(f"panel.{panel}"), rows
-    others = [(child.name, child.short_help) for child in children if child.rich_help_panel not in panels]
+    others = [(child.name, str(child.short_help)) for child in children if child.rich_help_panel not in panels]
     if others:
         yield shell.text("help.commands"), others
-    arguments = [(_name(argument), argument.help) for argument in _arguments(command)]
+    arguments = [(_name(argument), str(argument.help)) for argument in _arguments(command)]
     if arguments:
         yield shell.text("help.arguments"), arguments
     options = [

@@ -39,11 +39,16 @@ def show(context: typer.Context, as_json: bool = typer.Option(False, "--json")) 
         shell.say("profile.accounts", accounts=[f"{account.name} ({account.currency})" for account in user.accounts])
     if user.contacts:
         shell.line("")
+        columns = [
+            "name",
+            "email",
+            *(more for more in ("phone", "iban") if any(getattr(p, more) for p in user.contacts)),
+        ]
         rows = [
-            (person.name, ", ".join(person.aliases), person.email or "", person.phone or "", person.iban or "")
+            (*(getattr(person, column) or "" for column in columns), ", ".join(person.aliases))
             for person in user.contacts
         ]
-        shell.table("profile", ("name", "aliases", "email", "phone", "iban"), rows)
+        shell.table("profile", (*columns, "aliases"), rows)
     shell.note(str(file))
 
 

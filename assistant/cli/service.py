@@ -1,4 +1,4 @@
-"""`assistant service`: have the system start the daemon at login. Writes unit files; the system manager does the rest."""
+"""`assistant service`: have the system start the daemon at login. The system's manager does the work."""
 
 from __future__ import annotations
 

@@ -15,6 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
     from assistant.clock import SystemClock
     from assistant.config import Loaded
 
+_PIPE_WIDTH = 240  # a table read by another program is not broken into a terminal's 80 columns
+_NARROW = 12  # a column whose cells are broken keeps at least this width
+_GAP = 2
 _GLOBAL_WITH_VALUE = ("--language", "--home")
 Value = TypeVar("Value")
 
@@ -67,7 +71,10 @@ class Shell:
     @cached_property
     def out(self) -> Console:
         """Standard output."""
-        return Console(highlight=False, markup=False, emoji=False)
+        console = Console(highlight=False, markup=False, emoji=False)
+        if not console.is_terminal and "COLUMNS" not in os.environ:
+            console.width = _PIPE_WIDTH
+        return console
 
     @cached_property
     def err(self) -> Console:
@@ -111,16 +118,26 @@ class Shell:
 
     def table(self, part: str, columns: Sequence[str], rows: Sequence[Sequence[str | Text]]) -> None:
         """Print a table; `columns` are keys below `cli.<part>.column.`."""
-        table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
-        for number, column in enumerate(columns):
-            table.add_column(self.text(f"{part}.column.{column}"), overflow="fold", no_wrap=number == 0)
-        for row in rows:
-            table.add_row(*(cell if isinstance(cell, Text) else Text(clean(cell)) for cell in row))
+        table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, _GAP, 0, 0))
+        cells = [[cell if isinstance(cell, Text) else Text(clean(cell)) for cell in row] for row in rows]
+        titles = [self.text(f"{part}.column.{column}") for column in columns]
+        widths = [max(cell_len(title), *(row[n].cell_len for row in cells), 0) for n, title in enumerate(titles)]
+        broken = _broken_columns(widths, self.out.width)
+        for number, title in enumerate(titles):
+            breaks = number in broken
+            table.add_column(title, overflow="fold", no_wrap=not breaks, min_width=_NARROW if breaks else None)
+        for row in cells:
+            table.add_row(*row)
         self.out.print(table)
 
     def moment(self, when: datetime) -> str:
         """A date and a time in the user's zone, short and sortable."""
         return when.astimezone(self.clock.zone).strftime("%Y-%m-%d %H:%M")
+
+    def note_restart(self) -> None:
+        """A change of the settings counts from the daemon's next start: said where one runs."""
+        if self.paths.socket.exists():
+            self.note(self.text("config.restart"))
 
     # --- asking ----------------------------------------------------------------------------------------------
 
@@ -151,6 +168,18 @@ class Shell:
             subprocess.run([*shlex.split(command), str(file)], check=False)
         except FileNotFoundError as error:
             raise UsageProblem("cli.no_editor", editor=command) from error
+
+
+def _broken_columns(widths: Sequence[int], room: int) -> set[int]:
+    """Which columns must be broken for the table to fit: the widest first, the first column last."""
+    broken: set[int] = set()
+    needed = sum(widths) + _GAP * len(widths)
+    for number in sorted(range(1, len(widths)), key=lambda number: -widths[number]):
+        if needed <= room:
+            break
+        broken.add(number)
+        needed -= max(0, widths[number] - _NARROW)
+    return broken if needed <= room else set(range(len(widths)))
 
 
 def of(context: typer.Context) -> Shell:

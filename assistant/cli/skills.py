@@ -116,7 +116,7 @@ def _switch(shell: Shell, name: str, *, on: bool) -> None:
 
     change(shell.paths.config_file, f"skills.{name}.enabled", "true" if on else "false")
     shell.say("skills.switched_on" if on else "skills.switched_off", name=name)
-    shell.note(shell.text("config.restart"))
+    shell.note_restart()
 
 
 def _effect(shell: Shell, tool: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""One side of a conversation with the daemon, from a terminal: a turn, its events, its approvals. Used by ask, chat, run."""
+"""A conversation with the daemon from a terminal: a turn, its events, its approvals. For ask, chat and run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A file that says who the user is: `profile.yaml`, or a fixed world for `--context` (the same keys, or nested, with `now`)."""
+"""A file that says who the user is: `profile.yaml`, or for `--context` the same with `now`. Bad files are explained."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from assistant.errors import ConfigError
+from assistant.memory.users import user_context
 from assistant.models import UserContext
 
 
@@ -29,15 +30,13 @@ def parse_user(raw: bytes, file: str) -> tuple[UserContext, datetime | None]:
     if not isinstance(tree, Mapping):
         raise ConfigError("config.not_yaml", file=file, problem="a list of `key: value` lines is expected")
     flat: dict[str, Any] = {str(key): value for key, value in tree.items() if value is not None}
-    now = flat.pop("now", None)
-    user = flat.pop("user", {})
     try:
-        context = UserContext.model_validate(flat | (dict(user) if isinstance(user, Mapping) else {"user": user}))
+        context = user_context(flat)
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
         raise ConfigError("config.invalid", file=file, line=_line(raw, key), key=key, problem=first["msg"]) from error
-    return context, _moment(now, file)
+    return context, _moment(flat.get("now"), file)
 
 
 def _moment(now: Any, file: str) -> datetime | None:
