@@ -1,0 +1,130 @@
+"""Where skills that are not bundled lie; none of their code runs while they are looked for."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from assistant.config import SkillSettings
+from assistant.models import Label, Prepared
+from assistant.paths import Paths
+from assistant.skillkit.external import fingerprint
+from assistant.skillkit.loader import Skills
+from assistant.skillkit.scaffold import new_skill
+from assistant.skillkit.sources import find_external, folder_of
+from assistant.skillkit.wire import OddAnswer, clean, prepared_of, raise_problem, result_of
+
+
+def paths_of(home: Path) -> Paths:
+    return Paths(config=home, data=home / "data", models=home / "models", state=home / "state", run=home / "run")
+
+
+def distribution(site: Path, entry: str) -> None:
+    info = site / "garden-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: garden\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(f"[assistant.skills]\n{entry}\n")
+    package = site / "garden"
+    package.mkdir()
+    (package / "__init__.py").write_text("raise RuntimeError('imported')\n")
+
+
+def found(home: Path, **chosen: SkillSettings) -> Skills:
+    skills = Skills()
+    find_external(skills, paths_of(home), chosen, data=home / "files")
+    return skills
+
+
+def test_a_skill_of_an_installed_distribution_is_found_without_importing_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    distribution(tmp_path / "site", "tomatoes = garden.tomatoes")
+    folder = new_skill("tomatoes", tmp_path / "site" / "garden")
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+    skills = found(tmp_path, tomatoes=SkillSettings(enabled=True))
+    assert skills.problems == []
+    assert skills.known["tomatoes"].folder == folder
+    assert set(skills.loaded) == {"tomatoes"}
+    assert not any(name == "garden" or name.startswith("garden.") for name in sys.modules)
+
+
+def test_an_entry_point_without_a_skill_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    distribution(tmp_path / "site", "tomatoes = garden.nothing")
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+    assert [(one.name, one.code) for one in found(tmp_path).problems] == [("tomatoes", "skillkit.no_entry")]
+
+
+def test_a_module_that_is_nowhere_has_no_folder() -> None:
+    assert folder_of("no_such_module_here.at.all") is None
+
+
+def test_a_skill_of_the_users_folder_is_off_until_it_is_enabled(tmp_path: Path) -> None:
+    new_skill("diary", paths_of(tmp_path).skills)
+    assert [one.enabled for one in found(tmp_path).known.values()] == [False]
+    assert found(tmp_path).loaded == {}
+    assert set(found(tmp_path, diary=SkillSettings(enabled=True)).loaded) == {"diary"}
+
+
+def test_the_users_skill_can_not_take_the_name_of_a_bundled_one(tmp_path: Path) -> None:
+    bundled = new_skill("diary", tmp_path / "bundled")
+    new_skill("diary", paths_of(tmp_path).skills)
+    skills = Skills()
+    skills.load_bundled(tmp_path / "bundled", {})
+    find_external(skills, paths_of(tmp_path), {"diary": SkillSettings(enabled=True)}, data=tmp_path)
+    assert [one.code for one in skills.problems] == ["skillkit.twice"]
+    assert skills.loaded["diary"].folder == bundled
+    assert skills.tool("diary.add").trusted
+
+
+def test_settings_of_a_skill_are_checked_before_it_runs(tmp_path: Path) -> None:
+    new_skill("diary", paths_of(tmp_path).skills)
+    skills = found(tmp_path, diary=SkillSettings(enabled=True, settings={"limit": "many"}))
+    assert [one.code for one in skills.problems] == ["skillkit.setting_int"]
+    assert skills.loaded == {}
+
+
+def test_a_changed_file_changes_the_fingerprint(tmp_path: Path) -> None:
+    folder = new_skill("diary", tmp_path)
+    before = fingerprint(folder)
+    assert fingerprint(folder) == before
+    (folder / "__init__.py").write_text("x = 1\n")
+    assert fingerprint(folder) != before
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {},
+        {"text": 5},
+        {"text": "x", "more": 1},
+        {"text": "x", "data": float("nan")},
+        {"text": "x", "undo": []},
+        {"text": "x", "data": "\ud800"},
+    ],
+)
+def test_an_answer_that_is_no_result_is_refused(answer: dict[str, object]) -> None:
+    with pytest.raises(OddAnswer):
+        result_of(answer)
+
+
+def test_a_prepared_act_of_a_skill_never_vouches_for_its_own_values() -> None:
+    claimed = {"name": "To", "value": "x\u202e@evil", "origin": {"label": "user", "source": "said"}}
+    prepared = prepared_of({"title": "Send\x1b[1m", "fields": [claimed], "payload": {"to": "x"}}, "probe")
+    assert isinstance(prepared, Prepared)
+    assert prepared.title == "Send[1m"
+    origin = prepared.fields[0].origin
+    assert origin is not None
+    assert (prepared.fields[0].value, origin.label, origin.source) == ("x@evil", Label.UNTRUSTED, "probe")
+
+
+@pytest.mark.parametrize("answer", [None, "error", {}, {"kind": "Rejected"}, {"kind": 1, "message": "x"}])
+def test_an_error_that_is_none_is_refused(answer: object) -> None:
+    with pytest.raises(OddAnswer):
+        raise_problem(answer, "probe")
+
+
+def test_text_is_cut_and_cleaned_but_chinese_and_new_lines_stay() -> None:
+    assert clean("一行\n两行\t\x07") == "一行\n两行\t"
+    assert clean("x" * 30, 10) == "x" * 9 + "…"
