@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -300,7 +301,7 @@ def test_a_broken_skill_is_reported_in_both_languages_and_the_others_run(
         message, mend = CATALOGUE.explain(skills.problems[0], language)
         assert "demo" in message
         assert mend
-        assert "{" not in message + mend
+        assert not re.search(r"\{\w+\}", message + mend)
     assert {tool.skill for tool in skills.tools()} == {"sound"}
     assert "assistant_skills.demo" not in sys.modules
 
