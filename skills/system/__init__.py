@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from assistant.skillkit import AskAgain, Context, NotFound, Result, tool
 
 from .places import Several, find_zone
 
 
 @tool
-async def time(ctx: Context, place: str | None = None) -> Result:
+async def time(ctx: Context, place: str | None = None, when: datetime | None = None) -> Result:
     """Tell the time and the date, here or in a place.
 
     place: a city, a country or an IANA time zone; leave it out for here
+    when: a day whose date and weekday are wanted; leave it out for now
     """
+    if when is not None and when.date() != ctx.now.date():
+        return Result(text=ctx.text("system.day", day=when.date()), data={"day": when.date().isoformat()})
     if place is None or not place.strip():
         return Result(
             text=ctx.text("system.here", now=ctx.now), data={"now": ctx.now.isoformat(), "zone": str(ctx.zone)}
