@@ -1,0 +1,183 @@
+"""What the assistant makes of commands in several languages: each goes through the daemon's dry run and is scored."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from assistant.cli.userfile import read_user
+from assistant.client import Client
+from assistant.errors import AssistantError
+from assistant.models import UserContext
+from bench.form import DATA, Home, argument_parser, median, percentile, report
+from bench.scoring import Contract, Score, score
+
+
+@dataclass(frozen=True)
+class Scored:
+    """An item, what the assistant planned (None: it failed, see `problem`) and what was right about it."""
+
+    item: Mapping[str, Any]
+    plan: Mapping[str, Any] | None
+    score: Score
+    problem: str = ""
+
+    @property
+    def via(self) -> str:
+        """Who decided."""
+        return str(self.plan["via"]) if self.plan else ""
+
+
+def main() -> None:
+    """Measure and report."""
+    options = _arguments()
+    items = read_items(options.data or DATA / "utterances.jsonl")[: options.limit]
+    user, now = read_user(options.context)
+    if now is None:
+        raise SystemExit(f"{options.context} fixes no `now`")
+    now = now if now.tzinfo else now.replace(tzinfo=ZoneInfo(user.zone))
+    with Home({"engine.model": options.model or "auto"}, start=False) as home:
+        if options.model:
+            home.run("models", "pull", options.model)
+        home.start()
+        scored = asyncio.run(_score_all(home, items, now, user, quiet=options.json))
+    if options.wrong and not options.json:
+        _print_wrong(scored)
+    figures, notes = summarize(scored)
+    report("utterances", figures, notes, _groups(scored), only_json=options.json)
+
+
+def read_items(file: Path) -> list[dict[str, Any]]:
+    """The items of a JSON-lines file. Raises ValueError naming the line that is none; OSError."""
+    items = []
+    for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
+        if line.strip():
+            try:
+                item = json.loads(line)
+                items.append({"tags": [], **item, "expect": dict(item["expect"]), "text": str(item["text"])})
+            except (ValueError, KeyError, TypeError) as error:
+                raise ValueError(f"{file}, line {number}: no item ({error})") from error
+    return items
+
+
+def summarize(scored: Sequence[Scored]) -> tuple[dict[str, float | int | None], dict[str, str]]:
+    """The figures of contracts/figures.md, and why some are None."""
+
+    def exact(chosen: Iterable[Scored]) -> float | None:
+        return _share([one.score.exact for one in chosen])
+
+    def kind(name: str) -> list[Scored]:
+        return [one for one in scored if one.item["expect"]["kind"] == name]
+
+    by_template = [one for one in scored if one.via == "intent"]
+    by_model = [one for one in scored if one.via == "model" and one.plan]
+    prompts = [one.plan["prompt_tokens"] for one in by_model if one.plan and one.plan.get("prompt_tokens") is not None]
+    uncached = [
+        one.plan["uncached_tokens"] for one in by_model if one.plan and one.plan.get("uncached_tokens") is not None
+    ]
+    asked_model = [float(one.plan["ms"]) / 1000 for one in by_model if one.plan and one.plan.get("prompt_tokens")]
+    figures: dict[str, float | int | None] = {
+        "n": len(scored),
+        "exact": exact(scored),
+        "exact_en": exact(one for one in scored if one.item["lang"] == "en"),
+        "exact_zh": exact(one for one in scored if one.item["lang"] == "zh"),
+        "exact_other": exact(one for one in scored if one.item["lang"] not in ("en", "zh")),
+        "tool": _share([one.score.tool for one in scored]),
+        "args": _share([one.score.args for one in scored if one.score.args is not None]),
+        "exact_call": exact(kind("call")),
+        "exact_reply": exact(kind("reply")),
+        "exact_ask": exact(kind("ask")),
+        "exact_refuse": exact(kind("refuse")),
+        "templates_exact": exact(by_template),
+        "wrong_side_effects": sum(one.score.side_effect for one in scored),
+        "template_p95_ms": percentile([float(one.plan["ms"]) for one in by_template if one.plan], 0.95),
+        "model_median_s": median(asked_model),
+        "prompt_tokens": max(prompts, default=None),
+        "uncached_tokens": median(uncached),
+    }
+    reasons = {
+        "templates_exact": "no item was decided by a template",
+        "template_p95_ms": "no item was decided by a template",
+        "model_median_s": "no item was decided by a model",
+        "prompt_tokens": "no item was decided by a model",
+        "uncached_tokens": "no item was decided by a model",
+    }
+    notes = {name: reasons.get(name, "the data has no such item") for name, value in figures.items() if value is None}
+    if failed := [one for one in scored if one.plan is None]:
+        notes["exact"] = f"{len(failed)} items failed and count as wrong, the first with: {failed[0].problem}"
+    return figures, notes
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argument_parser("utterances", __doc__ or "")
+    parser.add_argument("--model", default="", help="a name of `assistant models list`; pulled where it is missing")
+    parser.add_argument("--context", type=Path, default=DATA / "context.yaml", help="the moment and the user")
+    parser.add_argument("--limit", type=int, help="the first N items only")
+    parser.add_argument("--wrong", action="store_true", help="also print every item that was not exact")
+    return parser.parse_args()
+
+
+async def _score_all(
+    home: Home, items: Sequence[Mapping[str, Any]], now: datetime, user: UserContext, *, quiet: bool
+) -> list[Scored]:
+    contract, scored = Contract(), []
+    async with home.client() as client:
+        for number, item in enumerate(items, 1):
+            scored.append(await _score_one(client, item, now, user, contract))
+            if not quiet and sys.stderr.isatty():
+                print(f"\r{number}/{len(items)}", end="", file=sys.stderr, flush=True)
+    if not quiet and sys.stderr.isatty():
+        print(file=sys.stderr)
+    return scored
+
+
+async def _score_one(
+    client: Client, item: Mapping[str, Any], now: datetime, user: UserContext, contract: Contract
+) -> Scored:
+    try:
+        plan = (await client.plan(item["text"], now=now, context=user)).model_dump(mode="json")
+    except AssistantError as error:
+        return Scored(item, None, score(item, None, contract), str(error))
+    return Scored(item, plan, score(item, plan, contract))
+
+
+def _groups(scored: Sequence[Scored]) -> list[tuple[object, ...]]:
+    """Counts and shares by skill, kind, language and tag."""
+    groups: dict[tuple[str, str], list[Score]] = defaultdict(list)
+    for one in scored:
+        expect = one.item["expect"]
+        calls = expect.get("calls") or (expect.get("any") or [[]])[0]
+        tools = [call["tool"] for call in calls] or [expect.get("tool", "")]
+        names = [("skill", tool.partition(".")[0]) for tool in dict.fromkeys(tools) if tool]
+        names += [("kind", expect["kind"]), ("lang", one.item["lang"]), ("via", one.via or "failed")]
+        for name in dict.fromkeys([*names, *(("tag", tag) for tag in one.item["tags"])]):
+            groups[name].append(one.score)
+    rows: list[tuple[object, ...]] = [("group", "n", "exact", "tool", "args", "acted wrongly")]
+    for (group, value), scores in sorted(groups.items()):
+        args = _share([one.args for one in scores if one.args is not None])
+        exact, tool = _share([one.exact for one in scores]), _share([one.tool for one in scores])
+        rows.append((f"{group} {value}", len(scores), exact, tool, args, sum(one.side_effect for one in scores)))
+    return rows
+
+
+def _print_wrong(scored: Sequence[Scored]) -> None:
+    for one in scored:
+        if not one.score.exact:
+            print(f"{one.item['id']} {one.item['text']}\n   {json.dumps(one.plan or one.problem, ensure_ascii=False)}")
+
+
+def _share(values: Sequence[bool]) -> float | None:
+    return sum(values) / len(values) if values else None
+
+
+if __name__ == "__main__":
+    main()
