@@ -144,7 +144,8 @@ class Approvals:
         """
         rows = self._db.conn.execute(
             "SELECT * FROM approvals WHERE state IN ('approved', 'used') AND effect IN ('outward', 'money')"
-            " AND NOT EXISTS (SELECT 1 FROM operations WHERE operations.approval = approvals.id) ORDER BY created_at, rowid"
+            " AND NOT EXISTS (SELECT 1 FROM operations WHERE operations.approval = approvals.id)"
+            " ORDER BY created_at, rowid"
         ).fetchall()
 
         def use(approval: Approval) -> ApprovalState:

@@ -160,6 +160,14 @@ class World:
         """The states it went through."""
         return [str(state) for state, _, _ in self.outbox._operations.history(id)]
 
+    async def until_true(self, condition: Callable[[], bool]) -> None:
+        """Wait (real time) until the condition holds."""
+        for _ in range(1000):
+            if condition():
+                return
+            await asyncio.sleep(0.005)
+        raise AssertionError("it never came true")
+
     async def until(self, id: str, state: OutboxState) -> Operation:
         """Wait (real time) until the operation is in `state`."""
         for _ in range(1000):

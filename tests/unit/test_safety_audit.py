@@ -137,9 +137,13 @@ def test_a_head_that_cannot_be_written_stops_nothing(audit: Audit, tmp_path: Pat
 
 
 def test_what_is_rolled_back_leaves_no_entry(audit: Audit, db: Database) -> None:
-    with pytest.raises(ZeroDivisionError), audit.recording(db) as connection:
-        audit.append(connection, "never", {})
-        raise ZeroDivisionError
+    def half_done() -> None:
+        with audit.recording(db) as connection:
+            audit.append(connection, "never", {})
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        half_done()
     assert audit.verify() == AuditReport(ok=True, entries=10)
 
 

@@ -103,9 +103,14 @@ def test_processes_that_start_at_once_migrate_once(tmp_path: Path) -> None:
 
 def test_a_transaction_is_all_or_nothing(tmp_path: Path) -> None:
     db = open_database(tmp_path / "assistant.db")
-    with pytest.raises(ZeroDivisionError), transaction(db) as connection:
-        connection.execute("INSERT INTO audit VALUES (1, '{}', 'x')")
-        raise ZeroDivisionError
+
+    def half_done() -> None:
+        with transaction(db) as connection:
+            connection.execute("INSERT INTO audit VALUES (1, '{}', 'x')")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        half_done()
     with transaction(db) as connection:
         connection.execute("INSERT INTO audit VALUES (2, '{}', 'x')")
     assert [row["n"] for row in db.conn.execute("SELECT n FROM audit")] == [2]
