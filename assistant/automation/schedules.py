@@ -21,11 +21,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
-from sqlite_utils import Database
 
 from assistant.errors import AutomationError
 from assistant.models import canonical
 from assistant.ports import Clock, Scheduled
+from assistant.store import Database
 from assistant.store.database import transaction
 from assistant.values import canonical_rule, last_occurrence, next_occurrence
 

@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from datetime import UTC, timedelta
 from typing import Any
 
-from sqlite_utils import Database
-
 from assistant.events import Event
 from assistant.models import Step, Turn
 from assistant.ports import Clock
+from assistant.store import Database
 
 QUESTION_LIFE = timedelta(minutes=10)
 UNDO_LIFE = timedelta(days=1)

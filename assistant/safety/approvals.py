@@ -14,14 +14,13 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlite_utils import Database
-
 from assistant.errors import ApprovalExpired, Conflict, NotFound, PolicyDenied
 from assistant.models import Action, Approval, ApprovalState, Language, Prepared
 from assistant.ports import Clock
 from assistant.safety.audit import Audit
 from assistant.safety.failpoint import failpoint
 from assistant.safety.records import moment, stamp
+from assistant.store import Database
 
 Change = Callable[[Approval], ApprovalState]
 

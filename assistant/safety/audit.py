@@ -21,11 +21,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel
-from sqlite_utils import Database
 
 from assistant.models import Value, canonical
 from assistant.ports import Clock
 from assistant.safety.records import moment, printable, recording, stamp
+from assistant.store import Database
 
 _log = logging.getLogger(__name__)
 

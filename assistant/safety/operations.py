@@ -11,14 +11,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlite_utils import Database
-
 from assistant.errors import ApprovalExpired, AssistantError, Conflict, NotFound
 from assistant.models import Approval, Language, Operation, OutboxState, Prepared
 from assistant.ports import Clock
 from assistant.safety.audit import Audit
 from assistant.safety.failpoint import failpoint
 from assistant.safety.records import moment, printable, stamp
+from assistant.store import Database
 
 S = OutboxState
 ALLOWED: dict[OutboxState, frozenset[OutboxState]] = {

@@ -13,8 +13,6 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
-from sqlite_utils import Database
-
 from assistant.config import OutboxSettings
 from assistant.errors import ApprovalExpired, AssistantError, Conflict, Rejected, SkillFailed, Uncertain
 from assistant.events import Noticed, ReceiptIssued
@@ -23,6 +21,7 @@ from assistant.ports import Bus, Clock
 from assistant.safety.audit import Audit
 from assistant.safety.failpoint import failpoint
 from assistant.safety.operations import Operations, Row
+from assistant.store import Database
 
 _log = logging.getLogger(__name__)
 S = OutboxState

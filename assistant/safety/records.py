@@ -7,10 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
-from sqlite_utils import Database
-
 from assistant.errors import AssistantError
-from assistant.store import transaction
+from assistant.store import Database, transaction
 
 
 @contextmanager

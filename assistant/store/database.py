@@ -9,14 +9,22 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import sqlite3
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlite_utils import Database as Database
-
 from assistant.errors import AssistantError
 from assistant.store import migrations
+
+# sqlite-utils imports numpy where it is installed (the worker's llama-cpp-python needs it): 20 MB and 60 ms for what
+# is never used here. All take `Database` from this package, so that the daemon stays without numpy.
+_numpy_was_loaded = "numpy" in sys.modules
+sys.modules.setdefault("numpy", None)  # type: ignore[arg-type]
+from sqlite_utils import Database as Database  # noqa: E402
+
+if not _numpy_was_loaded:
+    del sys.modules["numpy"]
 
 _APPLIED = "migrations"
 _BACKUPS_KEPT = 5

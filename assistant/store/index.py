@@ -12,10 +12,8 @@ import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 
-from sqlite_utils import Database
-
 from assistant.ports import Document
-from assistant.store.database import transaction
+from assistant.store.database import Database, transaction
 
 Field = str | int | bool
 Condition = Field | Sequence[Field]

@@ -50,7 +50,7 @@ def script(replies: list[str]) -> object:
 
     def answer(request: Completion) -> str:
         planning = "Decide what to do" in request.messages[0].content
-        return next(waiting) if planning else "{}"
+        return next(waiting, '{"do":"reply","text":"?"}') if planning else "{}"
 
     return answer
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlite_utils import Database
+from assistant.store.database import Database
 
 
 def apply(db: Database) -> None:
@@ -16,8 +16,9 @@ def apply(db: Database) -> None:
     )
     db.conn.execute("CREATE INDEX turns_by_session ON turns (session, started_at)")
     db.conn.execute(
-        "CREATE TABLE open_questions (session TEXT PRIMARY KEY, turn TEXT NOT NULL, step TEXT NOT NULL, at TEXT NOT NULL)"
-        " STRICT"
+        """CREATE TABLE open_questions (
+            session TEXT PRIMARY KEY, turn TEXT NOT NULL, step TEXT NOT NULL, at TEXT NOT NULL
+        ) STRICT"""
     )
     db.conn.execute(
         """CREATE TABLE undoable (
