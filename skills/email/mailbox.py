@@ -14,8 +14,10 @@ from pathlib import Path
 
 from assistant.skillkit import AccountError, Context, Index, NotConfigured
 
+from .maildir import MaildirProvider
+from .mbox import MboxProvider
 from .parse import Mail, headers_of, parse
-from .provider import Busy, Folder, MailProvider, Role, Slot, provider_for
+from .provider import Busy, Folder, MailProvider, Role, Slot
 from .text import fold
 
 _SLICE = 24
@@ -233,6 +235,15 @@ def _record(id_: str, key: str, mail: Mail) -> Record:
             "date": int(mail.date.timestamp()) if mail.date else 0,
         },
     )
+
+
+def provider_for(path: Path) -> MailProvider:
+    """The adapter for what lies at `path`: a folder is a Maildir, a file an mbox. Raises FileNotFoundError."""
+    if path.is_dir():
+        return MaildirProvider(path)
+    if path.is_file():
+        return MboxProvider(path)
+    raise FileNotFoundError(path)
 
 
 _OPEN: dict[tuple[Path, Path], Mailbox] = {}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal, Protocol
 
 Role = Literal["inbox", "sent", "drafts", "archive", "trash", "junk", ""]
@@ -126,15 +125,3 @@ def has_message_id(head: bytes, message_id: bytes) -> bool:
             rb"^message-id:[ \t]*(?:\r?\n[ \t]+)?([^\r\n]*)", section, re.IGNORECASE | re.MULTILINE
         )
     )
-
-
-def provider_for(path: Path) -> MailProvider:
-    """The adapter for what lies at `path`: a folder is a Maildir, a file an mbox. Raises FileNotFoundError."""
-    from .maildir import MaildirProvider
-    from .mbox import MboxProvider
-
-    if path.is_dir():
-        return MaildirProvider(path)
-    if path.is_file():
-        return MboxProvider(path)
-    raise FileNotFoundError(path)
