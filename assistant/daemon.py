@@ -10,16 +10,12 @@ import logging
 import os
 import secrets as random_secrets
 import signal
-import socket
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
 from typing import IO, Any, Protocol, cast
-
-import uvicorn
-from starlette.types import ASGIApp
 
 from assistant import __version__, logs
 from assistant.automation.schedules import SqlSchedules
@@ -49,7 +45,7 @@ from assistant.safety.audit import Audit
 from assistant.safety.outbox import SqlOutbox
 from assistant.safety.secrets import open_secrets
 from assistant.server.app import make_app
-from assistant.server.guard import Guard
+from assistant.server.listen import listen
 from assistant.server.services import Services
 from assistant.skillkit.context import Context
 from assistant.skillkit.contexts import Contexts
@@ -60,8 +56,6 @@ from assistant.store.index import SqlIndex
 
 _log = logging.getLogger(__name__)
 _APPROVAL_KEY = "approval-key"
-_TOKEN = "server-token"
-_STOP_S = 10.0
 
 
 async def serve(paths: Paths, loaded: Loaded, *, foreground: bool = True) -> None:
@@ -77,7 +71,7 @@ async def serve(paths: Paths, loaded: Loaded, *, foreground: bool = True) -> Non
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stopping.set)
         services = await assemble(paths, config, stack, started=started)
-        await _listen(paths, config, services, stack)
+        await listen(make_app(services), paths, config.server, stack)
         await _announce_ready(stack)
         _log.info("ready after %.2f s", time.monotonic() - started)
         await stopping.wait()
@@ -261,62 +255,6 @@ def _model(paths: Paths, config: Config, models: ModelStore) -> tuple[Engine | N
         return None, ScriptedModel(lambda _: next(replies))
     engine = Engine(paths, config.engine, models)
     return engine, engine
-
-
-async def _listen(paths: Paths, config: Config, services: Services, stack: AsyncExitStack) -> None:
-    app = make_app(services)
-    paths.socket.unlink(missing_ok=True)
-    await _serve_on(app, _unix_socket(paths.socket), stack)
-    stack.callback(partial(paths.socket.unlink, missing_ok=True))
-    if config.server.tcp:
-        listener = socket.create_server(("127.0.0.1", config.server.port))
-        port = listener.getsockname()[1]
-        token = random_secrets.token_urlsafe(32)
-        for name, value in ((_TOKEN, token), ("server-port", str(port))):
-            file = paths.run / name
-            file.write_text(value, encoding="utf-8")
-            stack.callback(partial(file.unlink, missing_ok=True))
-        guarded = Guard(app, port=port, token=token, origins=config.server.allowed_origins)
-        await _serve_on(guarded, listener, stack)
-        _log.info("listening on 127.0.0.1:%d", port)
-
-
-def _unix_socket(path: Path) -> socket.socket:
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    listener.bind(str(path))
-    path.chmod(0o600)
-    listener.listen(128)
-    listener.setblocking(False)
-    return listener
-
-
-async def _serve_on(app: ASGIApp, listener: socket.socket, stack: AsyncExitStack) -> None:
-    settings = uvicorn.Config(
-        app, log_config=None, access_log=False, lifespan="off", ws="websockets-sansio", timeout_graceful_shutdown=2
-    )
-    server = _Server(settings)
-    task = asyncio.create_task(server.serve([listener]), name="server")
-
-    async def stop() -> None:
-        server.should_exit = True
-        with contextlib.suppress(asyncio.CancelledError, TimeoutError):
-            await asyncio.wait_for(task, _STOP_S)
-        listener.close()
-
-    stack.push_async_callback(stop)
-    while not server.started and not task.done():  # noqa: ASYNC110 - uvicorn has no event to wait for
-        await asyncio.sleep(0.002)
-    if task.done():
-        task.result()
-
-
-class _Server(uvicorn.Server):
-    """Leaves signals to the daemon, which stops all parts in order."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Any:
-        """Capture none."""
-        yield
 
 
 async def _keep_running(stack: AsyncExitStack, work: Callable[[], Awaitable[None]], name: str) -> None:
