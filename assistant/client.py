@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
 import json
-import os
-import subprocess
-import sys
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
 from datetime import datetime
 from http import HTTPStatus
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import httpx
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from assistant import launch
 from assistant.errors import AssistantError
 from assistant.events import Event, parse_event
 from assistant.models import Approval, Operation, Plan, Receipt, Surface, UserContext
@@ -29,7 +25,7 @@ _BASE = "http://localhost"  # a Unix socket has no host; the server allows this 
 _QUICK = httpx.Timeout(30, connect=5)
 _PATIENT = httpx.Timeout(None, connect=5)  # a slow machine may think for minutes; the person can stop it
 _LARGEST_EVENT = 16 * 2**20
-_START_OUTPUT_KEPT = 1_000_000  # bytes of `daemon.out`, which holds only what is said before the log is open
+_ANOTHER_S = 1  # where the daemon ended at once, another one, e.g. the service's, may be coming up
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -92,7 +88,8 @@ class Client:
     def __init__(self, paths: Paths, *, language: str = "en") -> None:
         self._socket = paths.socket
         self._http = httpx.AsyncClient(
-            transport=httpx.AsyncHTTPTransport(uds=str(self._socket)),
+            # No TLS on a Unix socket: without `verify=False` 0.2 s go into loading certificates.
+            transport=httpx.AsyncHTTPTransport(uds=str(self._socket), verify=False),
             base_url=_BASE,
             headers={"Accept-Language": language},
             timeout=_QUICK,
@@ -346,71 +343,27 @@ async def ensure_running(paths: Paths, *, deadline: float = 60) -> Health:
         paths.make()
         until = time.monotonic() + deadline
         with (paths.run / "start.lock").open("w") as lock:
-            await _locked(lock.fileno(), until, paths)
+            while not launch.take(lock.fileno()):
+                if time.monotonic() > until:
+                    raise StartFailed("client.start_slow", log=str(paths.logs))
+                await asyncio.sleep(0.05)
             with contextlib.suppress(NotRunning):
                 return await client.health()
-            output = paths.logs / "daemon.out"
-            process, offset = _spawn(output)
-            return await _until_up(client, process, until, output, offset)
+            return await _until_up(client, launch.spawn(paths.logs / "daemon.out"), until)
 
 
-async def _locked(descriptor: int, until: float, paths: Paths) -> None:
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return
-        except BlockingIOError as error:
-            if time.monotonic() > until:
-                raise StartFailed("client.start_slow", log=str(paths.logs)) from error
-            await asyncio.sleep(0.05)
-
-
-def _spawn(output: Path) -> tuple[subprocess.Popen[bytes], int]:
-    """Start `daemon run` in a session of its own; also where in `output` its words begin."""
-    if output.exists() and output.stat().st_size > _START_OUTPUT_KEPT:
-        output.unlink()
-    descriptor = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-    try:
-        offset = os.fstat(descriptor).st_size
-        process = subprocess.Popen(
-            [sys.executable, "-m", "assistant", "daemon", "run", "--background"],
-            stdin=subprocess.DEVNULL,
-            stdout=descriptor,
-            stderr=descriptor,
-            start_new_session=True,
-            cwd="/",
-        )
-    finally:
-        os.close(descriptor)
-    return process, offset
-
-
-async def _until_up(
-    client: Client, process: subprocess.Popen[bytes], until: float, output: Path, offset: int
-) -> Health:
+async def _until_up(client: Client, started: launch.Started, until: float) -> Health:
     pause = 0.02
     ended_at: float | None = None
     while True:
         with contextlib.suppress(NotRunning, NoAnswer, ConnectionLost):
             return await client.health(timeout=2)
         now = time.monotonic()
-        if process.poll() is not None:
+        if started.process.poll() is not None:
             ended_at = ended_at or now
-            if now - ended_at > 1:  # another daemon, e.g. the service's, may be coming up in its stead
-                raise StartFailed(reason=_last_words(output, offset, process.returncode), log=str(output))
+            if now - ended_at > _ANOTHER_S:
+                raise StartFailed(reason=started.last_words(), log=str(started.output))
         if now > until:
-            raise StartFailed("client.start_slow", log=str(output))
+            raise StartFailed("client.start_slow", log=str(started.output))
         await asyncio.sleep(pause)
         pause = min(pause * 1.5, 0.25)
-
-
-def _last_words(output: Path, offset: int, code: int | None) -> str:
-    """The last paragraph that the daemon wrote before it ended; its exit status where it wrote nothing."""
-    with contextlib.suppress(OSError):
-        with output.open("rb") as file:
-            file.seek(offset)
-            lines = file.read(_START_OUTPUT_KEPT).decode(errors="replace").splitlines()
-        words = [line.strip() for line in lines if line.strip() and not line.startswith((" ", "Traceback"))]
-        if words:
-            return " ".join(words[-2:])[-500:]
-    return f"exit status {code}"

@@ -103,7 +103,9 @@ def secrets(shell: Shell) -> Iterator[Finding]:
     """Where passwords are kept."""
     from assistant.safety.secrets import open_secrets
 
-    yield Finding("secrets", "ok", "secrets", {"backend": open_secrets(shell.paths).describe()})
+    report = shell.run(open_secrets(shell.paths).describe())
+    where = shell.catalogue.text(shell.language, f"safety.secrets.{report.sentence}", **report.model_dump())
+    yield Finding("secrets", "ok", "secrets", {"where": where})
 
 
 def daemon(shell: Shell) -> Iterator[Finding]:

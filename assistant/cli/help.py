@@ -83,11 +83,11 @@ def describe(shell: Shell, path: tuple[str, ...], parameter: str) -> str:
     return shell.text(own if shell.catalogue.has(f"cli.{own}") else f"help.common.{parameter}")
 
 
-def page(command: Any, context: Any) -> str:
-    """The whole help page."""
+def page(command: Any, context: Any, *, width: int | None = None) -> str:
+    """The whole help page; with a `width` for a document, otherwise for the terminal."""
     shell = shells.of(context)
-    colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
-    width = min(shutil.get_terminal_size((80, 24)).columns, WIDTH)
+    colour = width is None and sys.stdout.isatty() and "NO_COLOR" not in os.environ
+    width = width or min(shutil.get_terminal_size((80, 24)).columns, WIDTH)
     console = Console(
         width=width, force_terminal=colour, no_color=not colour, highlight=False, markup=False, emoji=False
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -11,7 +12,7 @@ import unicodedata
 from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -36,6 +37,9 @@ _PIPE_WIDTH = 240  # a table read by another program is not broken into a termin
 _NARROW = 12  # a column whose cells are broken keeps at least this width
 _GAP = 2
 _GLOBAL_WITH_VALUE = ("--language", "--home")
+_UNSAFE_IN_JSON = re.compile("[\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""What would break a line, turn the terminal's direction, or can't be written as UTF-8."""
+
 Value = TypeVar("Value")
 
 
@@ -47,7 +51,7 @@ class Shell:
     debug: bool = False
     as_json: bool = False
     """Set by a command with `--json`: failures are then JSON on the standard output as well."""
-    catalogue: Catalogue = field(default_factory=Catalogue)
+    catalogue: Catalogue = field(default_factory=cache(Catalogue))
 
     @cached_property
     def paths(self) -> folders.Paths:
@@ -113,7 +117,8 @@ class Shell:
 
     def json(self, data: Any) -> None:
         """Print one JSON object on one line."""
-        sys.stdout.write(json.dumps(data, ensure_ascii=False, default=str) + "\n")
+        text = json.dumps(data, ensure_ascii=False, default=str)
+        sys.stdout.write(_UNSAFE_IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n")
         sys.stdout.flush()
 
     def table(self, part: str, columns: Sequence[str], rows: Sequence[Sequence[str | Text]]) -> None:

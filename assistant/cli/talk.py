@@ -27,6 +27,8 @@ class Outcome:
     events: list[Event] = field(default_factory=list)
     approvals: list[Approval] = field(default_factory=list)
     """Those that were not answered yet."""
+    failed: bool = False
+    """An answer to an approval came to nothing."""
 
     @property
     def reply(self) -> str:
@@ -43,7 +45,7 @@ class Outcome:
         """The exit code that tells it to a script."""
         if self.approvals:
             return ExitCode.WAITING
-        failed = any(isinstance(event, Failed) for event in self.events)
+        failed = self.failed or any(isinstance(event, Failed) for event in self.events)
         return ExitCode.FAILED if failed else ExitCode.OK
 
 
@@ -94,7 +96,7 @@ class Talk:
 
         Where nobody can be asked, it is shown and said how to answer it later.
         """
-        settled = Outcome(events=list(outcome.events))
+        settled = Outcome(events=list(outcome.events), failed=outcome.failed)
         waiting = list(outcome.approvals)
         while waiting:
             approval = waiting.pop(0)
@@ -108,7 +110,9 @@ class Talk:
                 further = self.decide(approval, approve=answer)
             except RemoteProblem as problem:  # expired or answered elsewhere meanwhile
                 self._shell.note(problem.message, style="red")
-                self._shell.note(problem.mend, style="") if problem.mend else None
+                if problem.mend:
+                    self._shell.note(problem.mend, style="")
+                settled.failed = True
                 continue
             settled.events += further.events
             waiting += further.approvals
