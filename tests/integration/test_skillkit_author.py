@@ -30,6 +30,6 @@ def test_the_skill_of_the_guide_is_made_by_following_the_guide(tmp_path: Path) -
     files = dict(_FILE.findall(GUIDE.read_text(encoding="utf-8")))
     assert len(files) == 6
     for name, text in files.items():
-        assert (folder / name).exists(), "the guide speaks of a file that the skeleton has not"
+        assert (folder / name).exists(), "the guide names a file that the skeleton lacks"
         (folder / name).write_text(text, encoding="utf-8")
     assert "7 passed" in run_tests(folder)
