@@ -171,10 +171,9 @@ def _unpacked(encoding: str, text: str) -> bytes:
     data = text.encode("utf-8", "replace")
     if encoding == "q":
         return quopri.decodestring(data.replace(b"_", b" "), header=False)
-    try:
-        return base64.b64decode(data + b"==="[: -len(data) % 4])
-    except ValueError:
-        return data
+    data = re.sub(rb"[^A-Za-z0-9+/]", b"", data)
+    data = data[:-1] if len(data) % 4 == 1 else data  # one letter too many holds no byte
+    return base64.b64decode(data + b"==="[: -len(data) % 4])
 
 
 def _addresses(values: list[str]) -> tuple[Address, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import re
 import unicodedata
+from html import unescape
 from urllib.parse import urlsplit
 
 import nh3
@@ -54,7 +55,9 @@ _HIDING = re.compile(
 _HIDDEN_ATTRIBUTE = re.compile(r'(<[a-z0-9]+(?: [a-z-]+="[^"]*")*?) hidden="[^"]*"')
 _TAGS = nh3.ALLOWED_TAGS | {"body", "font", "section", "article", "header", "footer", "main", "figure", "title"}
 _DROPPED = {"script", "style", "title", "head", "noscript", "template", "object", "svg", "math", "textarea", "select"}
-_SELF_LINK = re.compile(r"\[(?:mailto:)?(\S+?)/?\]\((?:mailto:)?\1/?\)")
+_SELF_LINK = re.compile(r"\[(?:mailto:)?([^\s\[\]]{1,200})\]\((?:mailto:)?\1/?\)")
+_TAG = re.compile(r"<(/?)(?!(?:br|hr|img|wbr|col)\b)[a-z]")
+_NESTED = 400  # rendering takes the square of the depth
 
 
 def decode(data: bytes, declared: str | None = None) -> str:
@@ -133,10 +136,20 @@ def html_to_text(html: str) -> str:
             url_schemes={"http", "https", "mailto", "tel"},
         )
         safe = _HIDDEN_ATTRIBUTE.sub(r'\1 style="display:none"', safe)
+        if _depth(safe) > _NESTED:
+            raise ValueError("nested too deeply")
         text = get_text(safe, ParserConfig(display_links=True)) if safe.strip() else ""
     except Exception:  # a renderer that trips over hostile HTML: the words alone are still shown
-        text = nh3.clean(html[:HTML_LIMIT], tags=set(), clean_content_tags=_DROPPED)
+        text = unescape(nh3.clean(html[:HTML_LIMIT], tags=set(), clean_content_tags=_DROPPED))
     return clean(_SELF_LINK.sub(r"\1", text))
+
+
+def _depth(html: str) -> int:
+    deepest = depth = 0
+    for closing in _TAG.findall(html):
+        depth += -1 if closing else 1
+        deepest = max(deepest, depth)
+    return deepest
 
 
 def _attribute(_element: str, name: str, value: str) -> str | None:

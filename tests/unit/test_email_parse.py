@@ -199,7 +199,7 @@ def test_random_bytes_never_raise(data: bytes) -> None:
     st.sampled_from(SEEDS),
     st.lists(st.tuples(st.integers(0, 10_000), st.binary(max_size=4), st.integers(0, 4)), max_size=12),
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_mutated_mails_never_raise(seed: bytes, changes: list[tuple[int, bytes, int]]) -> None:
     data = bytearray(seed)
     for position, new, cut in changes:
@@ -229,10 +229,11 @@ def test_long_repetitions_are_split_without_hanging(text: str) -> None:
 
 
 def test_deep_and_huge_structures_are_bounded() -> None:
-    assert html_to_text("<div>" * 20_000 + "deep" + "</div>" * 20_000) is not None
+    assert html_to_text("<div>" * 20_000 + "deep &amp; low" + "</div>" * 20_000) == "deep & low"
+    assert html_to_text("<p>" + "[" * 100_000 + "[a" * 50_000 + "</p>")
     nested = b"x"
     for level in range(60):
         boundary = f"b{level}".encode()
         nested = b"Content-Type: multipart/mixed; boundary=" + boundary + b"\r\n\r\n--" + boundary + b"\r\n" + nested
     parse(b"From: a@example.org\r\n" + nested)
-    assert len(parse(raw(b"a " * 3_000_000)).text) <= 200_000
+    assert len(parse(raw(b"a " * 500_000)).text) <= 200_000
