@@ -113,7 +113,8 @@ async def assemble(
     stack.push_async_callback(skills.aclose)
     await skills.prepare()
     for name, skill in skills.loaded.items():
-        catalogue.add(name, skill.folder / "locale")
+        if skills.known[name].bundled:  # any other could put its own words over the program's
+            catalogue.add(name, skill.folder / "locale")
 
     crew = _Crew(skills, language)
     schedules = SqlSchedules(db, clock, crew.fire)
