@@ -1,7 +1,8 @@
-"""An SMTP server that drops connections before, in and after DATA. `python -m bench.chaos_smtp FOLDER SEED`.
+"""An SMTP server that drops connections before, in and after DATA. `python -m bench.chaos_smtp FOLDER SEED [FATE…]`.
 
 Prints its port. Mail that it takes is queued and delivered a moment later, whatever becomes of the connection, into one
-Maildir per recipient: FOLDER/<address>. Each connection's fate stands in FOLDER/fates.
+Maildir per recipient: FOLDER/<address>. Each connection's fate stands in FOLDER/fates. Fates given as arguments are those
+of the first connections; all later ones are then taken.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import itertools
 import logging
 import random
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,14 +52,17 @@ class Chaos(SMTP):
 class Handler:
     """What happens to a mail."""
 
-    def __init__(self, folder: Path, seed: int) -> None:
+    def __init__(self, folder: Path, seed: int, fates: Sequence[str]) -> None:
         self._folder = folder
+        self._given = itertools.chain(fates, itertools.repeat("taken")) if fates else None
         self._random = random.Random(seed)
         self._count = itertools.count()
         self._queue: set[asyncio.Task[None]] = set()
 
     def draw(self) -> str:
         """The fate of a connection."""
+        if self._given is not None:
+            return next(self._given)
         return self._random.choices(list(FATES), list(FATES.values()))[0]
 
     async def handle_RCPT(
@@ -104,9 +109,9 @@ def drop(server: Any) -> None:
         server.transport.abort()
 
 
-async def serve(folder: Path, seed: int) -> None:
+async def serve(folder: Path, seed: int, fates: Sequence[str]) -> None:
     """Serve until killed."""
-    handler = Handler(folder, seed)
+    handler = Handler(folder, seed, fates)
     server = await asyncio.get_running_loop().create_server(lambda: Chaos(handler), "127.0.0.1", 0)
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
@@ -114,4 +119,4 @@ async def serve(folder: Path, seed: int) -> None:
 
 if __name__ == "__main__":
     logging.disable(logging.CRITICAL)
-    asyncio.run(serve(Path(sys.argv[1]), int(sys.argv[2])))
+    asyncio.run(serve(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3:]))

@@ -30,7 +30,7 @@ KILLS = 200
 MAILS = 200
 _OWN = "mei@example.org"
 _OPEN = "'PROPOSED', 'APPROVED', 'SENDING', 'UNKNOWN'"
-_WINDOW_S = 2.0  # at most, from the daemon's being ready to its end
+_WINDOW_S = 2.0  # at most, from the daemon's being ready to its end; twice the time of its start on a slow machine
 _IN_START = 0.2  # share of kills while it starts
 _DRAIN_S = 300.0
 _READY_S = 120.0
@@ -144,7 +144,8 @@ def torment(home: Home, mails: Sequence[Mail], kills: int, dice: random.Random, 
         else:
             home.wait_ready(_READY_S)
             start_s = time.monotonic() - started
-            asyncio.run(_work(home, mails[: -(-len(mails) * number // kills)], dice.uniform(0, _WINDOW_S)))
+            window_s = max(_WINDOW_S, 2 * start_s)
+            asyncio.run(_work(home, mails[: -(-len(mails) * number // kills)], dice.uniform(0, window_s)))
         os.kill(home.pid, signal.SIGKILL)
         home.stop()
         at_work += _number(home, "state = 'SENDING'") > 0

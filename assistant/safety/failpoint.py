@@ -6,7 +6,7 @@ import os
 import signal
 
 VARIABLE = "ASSISTANT_FAILPOINT"
-"""`<name>:kill`, e.g. `outbox.done.before:kill`; the names are listed in docs/safety.md."""
+"""`<name>:kill`, e.g. `outbox.sending-done.before:kill`; the names are listed in docs/safety.md."""
 
 
 def failpoint(name: str) -> None:

@@ -64,7 +64,7 @@ class Operations:
         Raises ApprovalExpired `approval.not_given` unless the stored approval is used and is for exactly this;
         Conflict `outbox.taken` if another approval has the operation's id.
         """
-        failpoint("outbox.approved.before")
+        failpoint("outbox.proposed-approved.before")
         operation = approval.action.id
         with self._audit.recording(self._db) as connection:
             there = connection.execute(
@@ -94,7 +94,7 @@ class Operations:
             )
             self._remember(connection, operation, 0, S.PROPOSED, stamp(approval.created_at), "")
             row = self._swap(connection, self._read(connection, operation), S.APPROVED, {})
-        failpoint("outbox.approved.after")
+        failpoint("outbox.proposed-approved.after")
         return row, True
 
     def move(self, row: Row, state: OutboxState, **changes: Any) -> Row:
@@ -103,11 +103,11 @@ class Operations:
         `changes` are columns: reference, problem, release_at, look_at, attempts, looks, told.
         Raises Conflict `outbox.moved` if somebody was faster, AssistantError `store.unwritable`.
         """
-        name = state.lower()
-        failpoint(f"outbox.{name}.before")
+        edge = f"outbox.{row.operation.state.lower()}-{state.lower()}"
+        failpoint(f"{edge}.before")
         with self._audit.recording(self._db) as connection:
             moved = self._swap(connection, row, state, changes)
-        failpoint(f"outbox.{name}.after")
+        failpoint(f"{edge}.after")
         return moved
 
     def get(self, operation: str) -> Row:

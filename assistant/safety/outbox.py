@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import sqlite3
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
@@ -300,7 +301,8 @@ class SqlOutbox:
 
     def _receipt(self, row: Row) -> Receipt:
         operation = row.operation
-        held = operation.state is S.APPROVED and operation.release_at > self._clock.now()
+        now = self._clock.now()
+        held = operation.state is S.APPROVED and operation.release_at > now
         case = str(operation.state).lower()
         if operation.state is S.APPROVED:
             case = "retried" if operation.attempts else "held" if held else "approved"
@@ -313,10 +315,11 @@ class SqlOutbox:
                 f"safety.outbox.{case}",
                 title=operation.prepared.title,
                 when=operation.release_at,
+                wait=timedelta(seconds=max(1, math.ceil((operation.release_at - now).total_seconds()))),
                 problem=operation.problem,
             ),
             reference=operation.reference,
-            at=self._clock.now(),
+            at=now,
             undo_until=operation.release_at if held else None,
         )
 
