@@ -192,6 +192,7 @@ async def assemble(
         outbox=outbox,
         audit=audit,
         skills=skills,
+        own_skills=paths.skills,
         model=model,
         engine=engine,
         models=models,

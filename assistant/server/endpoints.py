@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from pathlib import Path
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -13,6 +14,7 @@ from assistant.models import Surface, Turn
 from assistant.server.respond import answer, body, language, parse, stream
 from assistant.server.services import Services
 from assistant.server.wire import AuditQuery, DecisionBody, ModelBody, PlanBody, ResolutionBody, SessionBody, TurnBody
+from assistant.skillkit.loader import Known
 
 
 def services(request: Request) -> Services:
@@ -174,7 +176,8 @@ async def skills(request: Request) -> Response:
             "name": name,
             "version": found.manifest.version,
             "enabled": found.enabled,
-            "source": "bundled" if found.bundled else str(found.folder),
+            "source": _source(found, known.own_skills),
+            "folder": str(found.folder),
             "description": found.manifest.description.get(tongue) or found.manifest.description.get("en", ""),
             "tools": sorted(f"{name}.{tool}" for tool in found.manifest.tools),
             "sandboxed": False,
@@ -186,3 +189,10 @@ async def skills(request: Request) -> Response:
         item["problem"] = problems.pop(str(item["name"]), None)
     items += [{"name": name, "enabled": False, "problem": problem} for name, problem in problems.items()]
     return answer({"items": items})
+
+
+def _source(skill: Known, own: Path) -> str:
+    """`bundled`, `user` (a folder of the user's) or `package` (installed by pip)."""
+    if skill.bundled:
+        return "bundled"
+    return "user" if skill.folder.is_relative_to(own) else "package"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from assistant.conversation.conversation import Conversation
@@ -34,6 +35,8 @@ class Services:
     outbox: Outbox
     audit: Audit
     skills: Skills
+    own_skills: Path
+    """The user's folder of skills."""
     model: LanguageModel
     engine: Engine | None
     """None where the model is scripted."""
