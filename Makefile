@@ -44,10 +44,10 @@ clean:  ## everything that was made here, but not the models
 
 .venv/installed: pyproject.toml | .venv/bin/python
 	@echo "Installing the package into .venv. The first time on a machine llama.cpp is compiled: 5 to 10 minutes."
-	@$(PIP) install -q -e .
+	@$(PIP) install -qq -e .
 	@touch $@
 
 .venv/developer: pyproject.toml .venv/installed
 	@echo "Installing what the tests need."
-	@$(PIP) install -q -e '.[dev]'
+	@$(PIP) install -qq -e '.[dev]'
 	@touch $@

@@ -21,6 +21,8 @@ from assistant.models import UserContext
 from bench.form import DATA, Home, argument_parser, median, percentile, report
 from bench.scoring import Contract, Score, score
 
+MODEL = "qwen2.5-coder-1.5b-instruct"
+
 
 @dataclass(frozen=True)
 class Scored:
@@ -45,9 +47,8 @@ def main() -> None:
     if now is None:
         raise SystemExit(f"{options.context} fixes no `now`")
     now = now if now.tzinfo else now.replace(tzinfo=ZoneInfo(user.zone))
-    with Home({"engine.model": options.model or "auto"}, start=False) as home:
-        if options.model:
-            home.run("models", "pull", options.model)
+    with Home({"engine.model": options.model}, start=False) as home:
+        home.run("models", "pull", "--yes", options.model)
         home.start()
         scored = asyncio.run(_score_all(home, items, now, user, quiet=options.json))
     if options.wrong and not options.json:
@@ -119,7 +120,7 @@ def summarize(scored: Sequence[Scored]) -> tuple[dict[str, float | int | None], 
 
 def _arguments() -> argparse.Namespace:
     parser = argument_parser("utterances", __doc__ or "")
-    parser.add_argument("--model", default="", help="a name of `assistant models list`; pulled where it is missing")
+    parser.add_argument("--model", default=MODEL, help="a name of `assistant models list`; pulled where it is missing")
     parser.add_argument("--context", type=Path, default=DATA / "context.yaml", help="the moment and the user")
     parser.add_argument("--limit", type=int, help="the first N items only")
     parser.add_argument("--wrong", action="store_true", help="also print every item that was not exact")
