@@ -154,6 +154,7 @@ class Atom:
 Built = dict[str, Any] | None
 Rule = tuple[re.Pattern[str], Callable[[re.Match[str]], Built]]
 
+_ISO_T = re.compile(r"(?<=\d)t(?=\d\d:)")
 _SIMPLIFIED = str.maketrans("週點號鐘後個兩禮這時間內從淩過差還", "周点号钟后个两礼这时间内从凌过差还")
 
 
@@ -165,7 +166,8 @@ def _fold_character(character: str) -> str:
 
 def fold(text: str) -> str:
     """Lower case, half width, simplified where it matters to times: always exactly as long as `text`."""
-    return "".join(map(_fold_character, text)).replace("’", "'").replace("‘", "'")
+    folded = "".join(map(_fold_character, text)).replace("’", "'").replace("‘", "'")
+    return _ISO_T.sub(" ", folded)
 
 
 def scan(text: str, rules: Iterable[Rule]) -> list[Atom]:

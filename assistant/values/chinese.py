@@ -239,8 +239,8 @@ RULES: list[Rule] = [
     _rule(rf"(?P<which>{_RELATION})?{_WEEK}(?P<day>{_DIGIT}|[1-7](?!\d)){_NOT_COUNT}", _weekday),
     _rule(rf"(?P<which>{_RELATION})?周末", _weekend),
     _rule(
-        rf"{_YEAR}?(?P<month>\d{{1,2}}|[一二三四五六七八九十]{{1,2}})月份?的?(?P<day>{_DAY_NUMBER})(?:号|日)?{_NOT_A_DAY}"
-        rf"(?![个天\d])",
+        rf"{_YEAR}?(?P<month>\d{{1,2}}|[一二三四五六七八九十]{{1,2}})月份?的?(?P<day>{_DAY_NUMBER})"
+        rf"(?:(?:号|日){_NOT_A_DAY}|(?![个天\d号日线楼店门]))",
         _month_day,
     ),
     _rule(rf"(?:(?P<which>{_RELATION})月的?)?(?P<day>{_DAY_NUMBER})(?:号|日(?!元)){_NOT_A_DAY}", _day_of_month),
@@ -268,8 +268,8 @@ RULES: list[Rule] = [
     _rule(r"(?P<skip>隔)(?P<count>(?!))?(?P<unit>天|日|周|月|年)", _every),
     _rule(r"(?:每天|每日|天天|每(?P<part>晚|早)上?)", lambda m: _every_day(m)),
     _rule(
-        rf"(?P<each>每隔?(?:逢|个|两个?|隔一?个?|一)?|逢|隔)(?P<days>{_WEEK}{_DIGIT}(?:[、,，和与跟及 ]{{0,2}}{_WEEK}?{_DIGIT}"
-        rf"(?!点|时|月|号|个|次)){{0,6}})",
+        rf"(?P<each>每隔?(?:逢|个|两个?|隔一?个?|一)?|逢|隔)"
+        rf"(?P<days>{_WEEK}{_DIGIT}(?:[、,，和与跟及 ]{{0,2}}{_WEEK}?{_DIGIT}(?!点|时|月|号|个|次)){{0,6}})",
         _every_weekday,
     ),
     _rule(rf"每个?{_WEEK}(?P<first>{_DIGIT})(?:到|至|-|~){_WEEK}?(?P<last>{_DIGIT})", _every_run),

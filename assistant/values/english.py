@@ -128,14 +128,14 @@ def _edge(match: re.Match[str]) -> Built:
     if month:
         day = Nth(-1, named=_month(month)) if end else Nth(1, named=_month(month))
         return {"day": day, "vague": True}
-    offset = _WHICH[which]
+    offset = _WHICH[which or "the"]
     if unit == "year":
         return {"day": MonthDay(12 if end else 1, 31 if end else 1, year_offset=offset), "vague": True}
     if unit == "week":
         return {"day": Weekday(4 if end else 0, offset), "vague": True}
     if unit == "day":
         return {"day": Relative(0), "part": "dusk", "vague": True} if end else None
-    return {"day": Nth(-1 if end else 1, month=None if which == "the" else offset), "vague": True}
+    return {"day": Nth(-1 if end else 1, month=None if which in (None, "the") else offset), "vague": True}
 
 
 def _stretch(match: re.Match[str]) -> Built:
@@ -235,7 +235,10 @@ RULES: list[Rule] = [
         rf"(?:on )?(?:the )?(?P<relation>this coming|coming|this past|{_RELATION}) (?P<day>{_ANY})", _relative_weekday
     ),
     _rule(rf"(?P<relation>)?(?P<day>{_FULL})", _weekday_of),
-    _rule(rf"(?:on |by |until |since |from |to )(?P<day>{_ANY})", _weekday_of),
+    _rule(
+        rf"(?:(?<=on )|(?<=by )|(?<=until )|(?<=since )|(?<=from )|(?<=to )|(?<=and ))(?P<day>{_ANY})",
+        _weekday_of,
+    ),
     _rule(rf"(?P<day>{_ANY})(?=\.?,? (?:at |\d|morning|afternoon|evening|night|(?:next|this|last) week))", _weekday_of),
     _rule(
         rf"(?:on )?(?:{_ANY},? )?(?:the )?(?P<day>{_ORDINAL}|\d{{1,2}})(?: of)? (?P<month>{_MONTH}){_OPTIONAL_YEAR}",
@@ -246,8 +249,7 @@ RULES: list[Rule] = [
         rf"{_OPTIONAL_YEAR}",
         _month_day,
     ),
-    _rule(r"(?P<year>\d{4})[-/.](?P<month>\d{1,2})[-/.](?P<day>\d{1,2})(?:t(?=\d\d:))?", _iso_day),
-    (re.compile(_B + r"(?P<year>\d{4})-(?P<month>\d\d)-(?P<day>\d\d)t(?=\d\d:)"), _iso_day),
+    _rule(r"(?P<year>\d{4})[-/.](?P<month>\d{1,2})[-/.](?P<day>\d{1,2})", _iso_day),
     _rule(rf"(?:on |before |after )?the (?P<day>{_ORDINAL}) of (?P<which>{_RELATION}) month", _day_of_month),
     _rule(rf"on the (?P<day>{_ORDINAL})(?: of the month)?", _day_of_month),
     _rule(
@@ -266,13 +268,9 @@ RULES: list[Rule] = [
     ),
     _rule(rf"(?:every|each) (?P<n>last|{_ORDINAL}) (?P<day>{_FULL}|day) of the month", lambda m: _repeated_nth(m)),
     _rule(
-        rf"(?:at |by )?the (?P<edge>end|beginning|start) of (?:(?P<which>the|{_RELATION}) (?P<unit>day|week|month|year)"
-        rf"|(?P<month>{_MONTH}))",
+        rf"(?:at )?(?:the )?(?P<edge>end|beginning|start) of "
+        rf"(?:(?:(?P<which>the|{_RELATION}) )?(?P<unit>day|week|month|year)|(?P<month>{_MONTH}))",
         _edge,
-    ),
-    _rule(
-        rf"(?:at )?(?P<edge>end) of (?:(?P<which>the|{_RELATION}) )?(?P<unit>month|year|week|day)(?P<month>(?!))?",
-        lambda m: _edge(m) if m["which"] else None,
     ),
     _rule(rf"(?P<which>{_RELATION}) (?P<unit>week|weekend|month|quarter|year)", _stretch),
     _rule(r"(?:on |at )?the weekend", lambda m: {"period": Stretch("weekend", 0)}),
@@ -292,7 +290,8 @@ RULES: list[Rule] = [
         _every,
     ),
     _rule(
-        rf"(?:on )?(?:every|each)(?: (?P<count>other|second))? (?P<days>{_ANY}s?(?:{_LIST}(?:every |on )?{_ANY}s?){{0,6}})"
+        rf"(?:on )?(?:every|each)(?: (?P<count>other|second))? "
+        rf"(?P<days>{_ANY}s?(?:{_LIST}(?:every |on )?{_ANY}s?){{0,6}})"
         rf"(?: (?P<part>{_PART})s?)?",
         _every_weekday,
     ),

@@ -26,7 +26,8 @@ _NUMBER = rf"(?:an?(?= )|{ENGLISH_NUMBER})"
 _UNIT = r"(?:seconds?|secs?|minutes?|mins?|hours?|hrs?|days?|nights?|weeks?|fortnights?|months?|years?)"
 
 LENGTH = (
-    rf"(?:half an hour|half[- ]hour|(?:a |one )?half[- ]a?[- ]?day|(?:three[- ]quarters of an hour|(?:a )?quarter of an hour|(?:a )?quarter hour)"
+    rf"(?:half an hour|half[- ]hour|(?:a |one )?half[- ]a?[- ]?day"
+    rf"|(?:three[- ]quarters of an hour|(?:a )?quarter of an hour|(?:a )?quarter hour)"
     rf"|(?:a couple of |a few |several ){_UNIT}"
     rf"|{_NUMBER}(?: and a half)?[ -]?{_UNIT}(?: and (?:a half|(?:a|three) quarters?)(?! ?(?:hour|an)))?"
     rf"(?:(?:,? and |,? )(?:half an hour|{_NUMBER} ?{_UNIT})){{0,3}}"
@@ -190,7 +191,8 @@ CLOCK_RULES: list[Rule] = [
     _rule(r"(?:at |@ ?)(?P<hour>\d{1,2})\.(?P<minute>\d\d)(?![\d%]| ?(?:€|\$|euro|dollar|percent))", _clock),
     _rule(rf"(?:{_ABOUT}|at |@ ?)(?P<hour>\d{{1,2}})(?: ?o'?clock)?(?![a-z0-9:]|[.,]\d){_NOT_AN_HOUR}", _clock),
     _rule(
-        rf"(?:at |around )(?P<hour>{_HOUR_WORD})(?![a-z0-9]|[- ](?:thirty|fifteen|forty|ten|twenty|fifty)){_NOT_AN_HOUR}",
+        rf"(?:at |around )(?P<hour>{_HOUR_WORD})"
+        rf"(?![a-z0-9]|[- ](?:thirty|fifteen|forty|ten|twenty|fifty)){_NOT_AN_HOUR}",
         _clock,
     ),
     _rule(rf"(?:at )?(?P<hour>{_HOUR}) ?o'?clock(?![a-z0-9])", _clock),
@@ -201,7 +203,8 @@ CLOCK_RULES: list[Rule] = [
         _bare,
     ),
     _rule(
-        rf"(?:at |around )?(?P<minutes>half|a quarter|quarter|{ENGLISH_NUMBER})(?: minutes?)? (?P<side>past|to|after|before) "
+        rf"(?:at |around )?(?P<minutes>half|a quarter|quarter|{ENGLISH_NUMBER})(?: minutes?)? "
+        rf"(?P<side>past|to|after|before) "
         rf"(?P<hour>{_HOUR})(?! ?(?:[:.]\d|(?:euros?|people|percent|%)))(?: ?(?P<meridiem>{_MERIDIEM}))?{_E}",
         lambda m: (
             None
@@ -211,7 +214,8 @@ CLOCK_RULES: list[Rule] = [
     ),
     _rule(rf"at half (?P<hour>{_HOUR_WORD}){_E}", _half_hour),
     _rule(
-        rf"(?P<at>(?:at|around) )?(?P<hour>{_HOUR_WORD})[ -](?P<minute>{_MINUTE_WORD})(?: ?(?P<meridiem>{_MERIDIEM}))?{_E}",
+        rf"(?P<at>(?:at|around) )?(?P<hour>{_HOUR_WORD})[ -](?P<minute>{_MINUTE_WORD})"
+        rf"(?: ?(?P<meridiem>{_MERIDIEM}))?{_E}",
         _spoken,
     ),
     _rule(rf"(?:at )?(?:twelve |12 )?(?:noon|midday){_E}", lambda m: {"clock": Clock(12, exact=True)}),
