@@ -176,9 +176,9 @@ def _from_hub(source: HubSource, work: Path, size: int, progress: Progress, endp
 
 def _bar(progress: Progress, size: int, what: str) -> Any:
     """A tqdm that draws nothing and tells `progress`."""
-    from huggingface_hub.utils import tqdm
+    import huggingface_hub.utils
 
-    base: Any = tqdm
+    base: Any = huggingface_hub.utils.tqdm  # type: ignore[attr-defined]
 
     class Bar(base):  # type: ignore[misc]
         def __init__(self, *args: Any, **options: Any) -> None:

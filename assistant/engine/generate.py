@@ -1,11 +1,10 @@
-"""One completion, token by token: choosing tokens, holding back stop strings, going on where a dead worker left off.
+"""One completion, token by token: choosing tokens, and going on where a dead worker left off.
 
 Runs in the worker; knows the model's computing interface (`native`) and no frames.
 """
 
 from __future__ import annotations
 
-import codecs
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from typing import Any
 import numpy
 
 from assistant.engine.native import Grammar, Model, Stopped
+from assistant.engine.stream import StreamedText
 
 _NEAR = 64
 """Sampling looks at the likeliest tokens only; a grammar is tried on them before the whole vocabulary."""
@@ -47,38 +47,6 @@ class Piece:
     usage: dict[str, float] | None = None
 
 
-class _Text:
-    """Bytes of tokens to text: characters whole, a beginning stop string held back until it is none."""
-
-    def __init__(self, stop: Sequence[str], emitted: int) -> None:
-        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        self._stop = [word for word in stop if word]
-        self._skip = emitted
-        self._held = ""
-        self.stopped = False
-
-    def add(self, data: bytes) -> str:
-        """The text that may be shown now."""
-        self._held += self._decoder.decode(data)
-        ends = [self._held.find(word) for word in self._stop if word in self._held]
-        if ends:
-            self.stopped = True
-            return self._show(min(ends))
-        keep = max((_overlap(self._held, word) for word in self._stop), default=0)
-        return self._show(len(self._held) - keep)
-
-    def rest(self) -> str:
-        """What was held back, when nothing more comes."""
-        self._held += self._decoder.decode(b"", final=True)
-        return "" if self.stopped else self._show(len(self._held))
-
-    def _show(self, count: int) -> str:
-        text, self._held = self._held[:count], self._held[count:]
-        known = min(self._skip, len(text))
-        self._skip -= known
-        return text[known:]
-
-
 class Chooser:
     """Picks the next token: the likeliest at temperature 0, otherwise one of the top 64 within 95 %."""
 
@@ -107,7 +75,8 @@ class Chooser:
         if not mask.any():
             near = numpy.arange(len(logits))
             mask = self._grammar.allowed(near)
-        return near[mask]
+        allowed: numpy.ndarray[Any, Any] = near[mask]
+        return allowed
 
     def _sample(self, tokens: numpy.ndarray[Any, Any], logits: numpy.ndarray[Any, Any]) -> int:
         order = logits.argsort()[::-1]
@@ -128,7 +97,7 @@ def complete(
 ) -> Iterator[Piece]:
     """Write the completion. The last piece has `finish` (`stop`, `length` or `cancelled`) and `usage`."""
     chooser = Chooser(temperature=request.temperature, seed=request.seed + len(request.resume), grammar=grammar)
-    text = _Text(request.stop, request.emitted)
+    text = StreamedText(request.stop, emitted=request.emitted)
     written = list(request.resume)
     again = "".join(_replay(model, text, grammar, written))
     began = time.monotonic()
@@ -168,7 +137,7 @@ def complete(
     yield Piece(text=text.rest(), finish=finish, usage=_usage(request, written, cached, began, prefilled))
 
 
-def _replay(model: Model, text: _Text, grammar: Grammar | None, written: Sequence[int]) -> Iterator[str]:
+def _replay(model: Model, text: StreamedText, grammar: Grammar | None, written: Sequence[int]) -> Iterator[str]:
     for token in written:
         if grammar is not None:
             grammar.accept(token)
@@ -201,11 +170,3 @@ def _probability(model: Model, logits: numpy.ndarray[Any, Any], token: int) -> d
 
 def _shown(model: Model, token: int) -> str:
     return model.piece(token).decode("utf-8", "replace") or model.text_of(token)
-
-
-def _overlap(text: str, word: str) -> int:
-    """Length of the longest end of `text` that is a beginning, not the whole, of `word`."""
-    for size in range(min(len(word) - 1, len(text)), 0, -1):
-        if text.endswith(word[:size]):
-            return size
-    return 0

@@ -158,8 +158,8 @@ class Model:
             began = time.monotonic()
             self._decode(part)
             at += len(part)
-            seconds = max(time.monotonic() - began, 1e-6)
-            self._batch = max(16, min(512, 1 << int(len(part) / seconds * _BATCH_S).bit_length() - 1))
+            if len(part) == self._batch:
+                self._batch = _batch(len(part) / max(time.monotonic() - began, 1e-6))
             progress(at)
         return kept
 
@@ -274,6 +274,12 @@ def gbnf(schema: dict[str, Any]) -> str:
     except Exception as error:  # the converter raises whatever its author met first
         raise EngineError("engine.schema", problem=str(error)[:200]) from error
     return text
+
+
+def _batch(rate: float) -> int:
+    """The power of two, 16 to 512, that takes about `_BATCH_S` at `rate` tokens per second."""
+    fitting = max(1, int(rate * _BATCH_S))
+    return max(16, min(512, 1 << (fitting.bit_length() - 1)))
 
 
 def _common(left: Sequence[int], right: Sequence[int]) -> int:
