@@ -14,6 +14,8 @@ from assistant.conversation.sessions import Exchange
 from assistant.models import Message, UserContext
 from assistant.skillkit.loader import Skills, Tool
 
+_SELECTORS = 2
+"""How many ways of naming a thing the model is offered; templates may use all."""
 _PREFIX = """\
 You are {name}, an assistant that lives on the user's own computer. Decide what to do with the user's last message.
 Answer with one JSON object:
@@ -103,7 +105,7 @@ def _sayable(tool: Tool, skills: Skills) -> dict[str, Any]:
     for name, schema in tool.schema.properties.items():
         if name in lookups:
             finder = skills.tool(f"{tool.skill}.{lookups[name].tool}")
-            for selector in lookups[name].by:
+            for selector in lookups[name].by[:_SELECTORS]:
                 sayable.setdefault(selector, _simple(finder.schema.properties[selector]))
         else:
             sayable[name] = _simple(schema)
