@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from email.utils import parseaddr
 
 from assistant.skillkit import AskAgain, Context, Label, NotConfigured, Origin, Person, Rejected
 
@@ -13,6 +12,7 @@ from .text import fold, line
 _LOCAL = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _ADDRESS = re.compile(rf"{_LOCAL}@{_LABEL}(?:\.{_LABEL})*", re.ASCII)
+_NAMED = re.compile(r"([^<>]*)<([^<>]*)>")
 _POSSESSIVE = re.compile(r"^(?:my|our|the)\s+|^(?:我的|我们的|我)(?=.)|'s$", re.IGNORECASE)
 _SELF = {"me", "myself", "我", "自己", "我自己"}
 _WORD = re.compile(r"[^\W_]+")
@@ -68,11 +68,12 @@ def recipients(ctx: Context, words: list[str], argument: str) -> list[tuple[Addr
 
 def _recipient(ctx: Context, word: str, argument: str) -> tuple[Address, Origin]:
     if "@" in word:
-        name, raw = parseaddr(word)
-        address = valid(raw or word)
+        named = _NAMED.fullmatch(word.strip())
+        name, raw = (named[1], named[2]) if named else ("", word)
+        address = valid(raw)
         if address is None:
             raise Rejected("email.bad_address", address=line(word, 100))
-        return Address(line(name, 100), address), Origin(label=Label.USER)
+        return Address(line(name, 100).strip("\"' "), address), Origin(label=Label.USER)
     if fold(word).strip() in _SELF:
         return own(ctx), Origin(label=Label.PROFILE)
     people = known(ctx, word)

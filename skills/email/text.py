@@ -56,8 +56,10 @@ _HIDDEN_ATTRIBUTE = re.compile(r'(<[a-z0-9]+(?: [a-z-]+="[^"]*")*?) hidden="[^"]
 _TAGS = nh3.ALLOWED_TAGS | {"body", "font", "section", "article", "header", "footer", "main", "figure", "title"}
 _DROPPED = {"script", "style", "title", "head", "noscript", "template", "object", "svg", "math", "textarea", "select"}
 _SELF_LINK = re.compile(r"\[(?:mailto:)?([^\s\[\]]{1,200})\]\((?:mailto:)?\1/?\)")
-_TAG = re.compile(r"<(/?)(?!(?:br|hr|img|wbr|col)\b)[a-z]")
-_NESTED = 400  # rendering takes the square of the depth
+# Tags that must be closed; cleaning and rendering take the square of their depth.
+_TAG = re.compile(r"<(/?)(?!(?:br|hr|img|wbr|col|p|li|t[drh]|d[dt]|option|meta|link|input|area)\b)[a-z]", re.IGNORECASE)
+_NESTED = 400
+_BLOCK = re.compile(r"<(script|style|title|head|noscript|template|svg)\b.*?(?:</\1\s*>|\Z)", re.IGNORECASE | re.DOTALL)
 
 
 def decode(data: bytes, declared: str | None = None) -> str:
@@ -125,9 +127,13 @@ def fold(text: str) -> str:
 
 def html_to_text(html: str) -> str:
     """What a person would see of `html`, with link targets; scripts, styles and hidden parts are left out."""
+    html = html[:HTML_LIMIT]
+    if _depth(html) > _NESTED:  # no mailer writes that: the words alone
+        words = re.sub(r"<[^<>]*>?", " ", _BLOCK.sub(" ", html))
+        return clean(unescape(re.sub(r"[ \t]+", " ", words))).strip()
     try:
         safe = nh3.clean(
-            html[:HTML_LIMIT],
+            html,
             tags=_TAGS - _DROPPED,
             clean_content_tags=_DROPPED,
             attributes={"*": {"style", "hidden"}, "a": {"href"}, "font": {"size"}},
@@ -136,11 +142,9 @@ def html_to_text(html: str) -> str:
             url_schemes={"http", "https", "mailto", "tel"},
         )
         safe = _HIDDEN_ATTRIBUTE.sub(r'\1 style="display:none"', safe)
-        if _depth(safe) > _NESTED:
-            raise ValueError("nested too deeply")
         text = get_text(safe, ParserConfig(display_links=True)) if safe.strip() else ""
     except Exception:  # a renderer that trips over hostile HTML: the words alone are still shown
-        text = unescape(nh3.clean(html[:HTML_LIMIT], tags=set(), clean_content_tags=_DROPPED))
+        text = unescape(nh3.clean(html, tags=set(), clean_content_tags=_DROPPED))
     return clean(_SELF_LINK.sub(r"\1", text))
 
 

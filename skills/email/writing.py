@@ -229,10 +229,11 @@ def _file(path: str) -> File:
         handle = os.open(place, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         raise NotFound("email.no_such_file", path=path) from error
+    status = os.fstat(handle)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(handle)
+        raise Rejected("email.no_plain_file", path=path)
     with os.fdopen(handle, "rb") as stream:
-        status = os.fstat(handle)
-        if not stat.S_ISREG(status.st_mode):
-            raise Rejected("email.no_plain_file", path=path)
         if status.st_size > _ATTACHED_LIMIT:
             raise Rejected("email.too_big", limit=_ATTACHED_LIMIT // 1_000_000)
         return File(line(place.name, 150), type_of(place.name), stream.read(_ATTACHED_LIMIT + 1))

@@ -10,9 +10,14 @@ from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
+from assistant.store.database import open_database
+from assistant.store.index import SqlIndex
 from tests.support.context import NOW, context, load_skill
 
 EMAIL, SKILLS = load_skill("email")
+
+
+_INDEXES: dict[Path, SqlIndex] = {}
 
 
 def module(name: str) -> Any:
@@ -59,6 +64,7 @@ def deliver(root: Path, *mails: bytes, folder: str = "", seen: bool = False) -> 
 
 
 def reading(folder: Path, **more: Any) -> Any:
-    """A context whose mailbox is the Maildir `folder/mail`."""
+    """A context whose mailbox is the Maildir `folder/mail`; all contexts of a folder share its index."""
+    more.setdefault("index", _INDEXES.setdefault(folder, SqlIndex(open_database(":memory:"), "email")))
     settings = {"mailbox": str(folder / "mail"), **more.pop("settings", {})}
     return context(SKILLS, "email", folder, settings=settings, **more)
