@@ -170,7 +170,7 @@ def test_a_period_covers_a_single_day_too_but_not_a_repetition() -> None:
 
 
 @given(st.text(max_size=200))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_no_text_at_all_makes_it_stumble(text: str) -> None:
     _check_spans(text)
 
@@ -196,7 +196,7 @@ _GLUE = [
 
 
 @given(st.lists(st.sampled_from(_WORDS + _GLUE), max_size=8).map("".join))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_no_mixture_of_time_words_makes_it_stumble(text: str) -> None:
     _check_spans(text)
 
@@ -232,7 +232,7 @@ MONTHS = "January February March April May June July August September October No
 
 
 @given(days, hours)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_any_day_and_time_written_out_is_read_back(day: date, hour: tuple[int, int]) -> None:
     h, m = hour
     meridiem = "am" if h < 12 else "pm"
@@ -294,7 +294,7 @@ def test_an_iso_duration_is_read_back(length: timedelta) -> None:
 )
 def test_a_very_long_text_is_read_before_the_suite_gives_up(piece: str) -> None:
     # A quadratic rule would still be reading when the suite's time limit ends the test.
-    _check_spans((piece * 12_000)[:12_000])
+    _check_spans((piece * 4_000)[:4_000])
 
 
 @given(st.integers(0, 99))
