@@ -35,7 +35,7 @@ class Catalogue:
                 self._texts[language].update(flatten(read(file)))
 
     def add(self, prefix: str, folder: Path) -> None:
-        """Load a skill's `folder/<language>.yaml` below `prefix`; what stands there under `error` explains its errors."""
+        """Load a skill's `folder/<language>.yaml` below `prefix`; its `error` part explains its errors."""
         for language in LANGUAGES:
             file = folder / f"{language}.yaml"
             if file.exists():
