@@ -1,8 +1,8 @@
 """An SMTP server that drops connections before, in and after DATA. `python -m bench.chaos_smtp FOLDER SEED [FATE…]`.
 
 Prints its port. Mail that it takes is queued and delivered a moment later, whatever becomes of the connection, into one
-Maildir per recipient: FOLDER/<address>. Each connection's fate stands in FOLDER/fates. Fates given as arguments are those
-of the first connections; all later ones are then taken.
+Maildir per recipient: FOLDER/<address>. Each connection's fate stands in FOLDER/fates. Fates given as arguments are
+those of the first connections; all later ones are then taken.
 """
 
 from __future__ import annotations

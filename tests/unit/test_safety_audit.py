@@ -1,7 +1,7 @@
 """The chain of hashes and what breaks it. Example run: python -m pytest tests/unit/test_safety_audit.py -v"""
 
 import hashlib
-import json
+import re
 import threading
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -225,16 +225,14 @@ def test_entries_come_newest_first_and_since_a_moment(db: Database) -> None:
 
 
 def outsider(file: Path) -> bool:
-    """The check of docs/safety.md, with nothing of ours."""
-    lines = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
-    if lines[0] != {"format": "assistant-audit/1"}:
+    """The check that docs/safety.md gives to people who trust nothing of ours."""
+    docs = Path(__file__).parents[2] / "docs" / "safety.md"
+    [check] = re.findall(r"```python\n(.*?)```", docs.read_text(encoding="utf-8"), re.DOTALL)
+    try:
+        exec(check.replace("sys.argv[1]", repr(str(file))), {})
+    except (AssertionError, KeyError):
         return False
-    last = bytes(32)
-    for number, line in enumerate(lines[1:-1], 1):
-        last = hashlib.sha256(last + line["entry"].encode("utf-8")).digest()
-        if line["n"] != number or line["hash"] != last.hex():
-            return False
-    return bool(lines[-1] == {"entries": len(lines) - 2, "hash": last.hex()})
+    return True
 
 
 def test_an_export_can_be_checked_by_an_outsider(audit: Audit, tmp_path: Path) -> None:
