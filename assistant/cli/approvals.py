@@ -37,7 +37,7 @@ def list_all(
         return
     rows = [
         (
-            approval.id,
+            shells.short_id(approval.id),
             shell.text(f"approvals.state.{approval.state}"),
             approval.prepared.title,
             approval.action.tool,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import datetime
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from assistant.safety.audit import Audit
 
 Found = TypeVar("Found")
+_DIGEST = re.compile(r"[0-9a-f]{32,}")
 
 
 def register(app: typer.Typer) -> None:
@@ -129,11 +131,14 @@ def _at(shell: Shell, entry: dict[str, Any]) -> str:
 
 
 def _gist(entry: dict[str, Any]) -> str:
-    """The entry's data on one line, without what the table already shows."""
+    """The entry's data on one line; digests and nested data are for `--json`."""
     data = entry.get("data")
-    if isinstance(data, dict):
-        return ", ".join(f"{key}={_short(value)}" for key, value in data.items())
-    return _short(data) if data is not None else ""
+    told = data.items() if isinstance(data, dict) else ()
+    return ", ".join(
+        f"{key}={_short(value)}"
+        for key, value in told
+        if not isinstance(value, dict) and not _DIGEST.fullmatch(str(value))
+    )
 
 
 def _short(value: Any) -> str:

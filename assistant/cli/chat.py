@@ -17,6 +17,7 @@ from assistant.cli.shell import Shell
 from assistant.errors import AssistantError
 
 _HISTORY_LINES = 1000
+_PROMPT = "> "
 
 
 def register(app: typer.Typer) -> None:
@@ -32,16 +33,20 @@ def chat(context: typer.Context, session: str = typer.Option("chat", metavar="NA
     with Talk(shell, session=session, present=True) as talk:
         talk.connect()
         shell.note(shell.text("chat.welcome"))
-        with _history(shell.paths.state / "chat_history"), _notices(shell):
+        at_prompt = threading.Event()
+        with _history(shell.paths.state / "chat_history"), _notices(shell, at_prompt):
             while True:
+                at_prompt.set()
                 try:
-                    line = input("> ").strip()
+                    line = input(_PROMPT).strip()
                 except EOFError:
                     shell.note("")
                     return
                 except KeyboardInterrupt:
                     shell.note("")
                     continue
+                finally:
+                    at_prompt.clear()
                 if line in ("/quit", "/exit", "/q"):
                     return
                 if line:
@@ -92,19 +97,33 @@ def _history(file: Path) -> Iterator[None]:
             readline.write_history_file(file)
 
 
+def _typed() -> str:
+    """What stands in the line that is being typed."""
+    try:
+        import readline
+    except ImportError:
+        return ""
+    return readline.get_line_buffer()
+
+
 @contextlib.contextmanager
-def _notices(shell: Shell) -> Iterator[None]:
+def _notices(shell: Shell, at_prompt: threading.Event) -> Iterator[None]:
     """Show notices while the person types: a thread with a loop of its own, for `input` blocks this one."""
     from assistant.cli.talk import follow_notices
 
     loop = asyncio.new_event_loop()
     stopped = threading.Event()
 
+    def prompt_again() -> None:
+        if at_prompt.is_set() and shell.out.is_terminal:
+            shell.line(_PROMPT + _typed(), end="")
+            shell.out.file.flush()
+
     async def listen() -> None:
         while not stopped.is_set():
             with contextlib.suppress(AssistantError):
                 async with shell.client() as client:
-                    await follow_notices(shell, client)
+                    await follow_notices(shell, client, prompt_again)
             await asyncio.sleep(1)  # the daemon went away: it may come back
 
     task = loop.create_task(listen())

@@ -6,7 +6,7 @@ import typer
 
 from assistant.cli import help
 from assistant.cli import shell as shells
-from assistant.cli.exits import ExitCode
+from assistant.cli.exits import ExitCode, UsageProblem
 from assistant.cli.help import Command
 from assistant.cli.shell import Shell
 from assistant.models import Operation, Receipt
@@ -47,7 +47,7 @@ def cancel(context: typer.Context, operation: str = typer.Argument(metavar="ID")
 
     async def work() -> Receipt:
         async with shell.client() as client:
-            return await client.cancel_operation(operation)
+            return await client.cancel_operation(_whole(operation, await client.outbox()))
 
     _tell(shell, shell.run(work()))
 
@@ -62,9 +62,17 @@ def resolve(
 
     async def work() -> Receipt:
         async with shell.client() as client:
-            return await client.resolve_operation(operation, happened=happened)
+            return await client.resolve_operation(_whole(operation, await client.outbox()), happened=happened)
 
     _tell(shell, shell.run(work()))
+
+
+def _whole(wanted: str, operations: list[Operation]) -> str:
+    """The id that begins so; what fits none is left to the daemon to refuse. Raises UsageProblem where several fit."""
+    fitting = [operation.id for operation in operations if operation.id.startswith(wanted)]
+    if len(fitting) > 1 and wanted not in fitting:
+        raise UsageProblem("cli.several", id=wanted)
+    return fitting[0] if len(fitting) == 1 else wanted
 
 
 def _tell(shell: Shell, receipt: Receipt) -> None:

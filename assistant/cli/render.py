@@ -8,10 +8,11 @@ from typing import Any
 from rich import box
 from rich.console import Group
 from rich.panel import Panel
+from rich.status import Status
 from rich.table import Table
 from rich.text import Text
 
-from assistant.cli.shell import Shell, clean
+from assistant.cli.shell import Shell, clean, short_id
 from assistant.events import (
     ApprovalWanted,
     Event,
@@ -23,6 +24,7 @@ from assistant.events import (
     Token,
     ToolFinished,
     ToolStarted,
+    TurnStarted,
 )
 from assistant.models import Action, Approval, Label, Notice, Operation, Origin, OutboxState, PreviewField, Receipt
 
@@ -42,9 +44,19 @@ class Printer:
     def __init__(self, shell: Shell) -> None:
         self._shell = shell
         self._streamed = ""
+        self._thinking: Status | None = None
+        self._receipts: set[str] = set()
+
+    def think(self) -> None:
+        """Show that something goes on, until there is something else to show; at a terminal only."""
+        if self._thinking is None and self._shell.err.is_terminal and self._shell.out.is_terminal:
+            self._thinking = self._shell.err.status(Text(self._shell.text("talk.thinking"), style="dim"))
+            self._thinking.start()
 
     def show(self, event: Event) -> None:
         """Print what a person wants to see of the event; approvals are shown when they are asked."""
+        if not isinstance(event, TurnStarted | ToolFinished):
+            self._rest()
         match event:
             case Token():
                 self._streamed += event.text
@@ -52,7 +64,9 @@ class Printer:
             case ToolStarted():
                 self._break()
                 self._shell.note(f"  · {tool_line(event.tool, event.args)}")
+                self.think()
             case ToolFinished(ok=False):
+                self._rest()
                 self._break()
                 self._shell.note(f"  ✗ {event.tool}", style="dim red")
             case Reply():
@@ -69,6 +83,7 @@ class Printer:
             case ReceiptIssued():
                 self._break()
                 show_receipt(self._shell, event.receipt)
+                self._receipts.add(event.receipt.summary.strip())
             case Noticed():
                 self._break()
                 show_notice(self._shell, event.notice)
@@ -77,15 +92,19 @@ class Printer:
 
     def end(self) -> None:
         """The turn is over: finish the line."""
+        self._rest()
         self._break()
 
+    def _rest(self) -> None:
+        if self._thinking is not None:
+            self._thinking.stop()
+            self._thinking = None
+
     def _reply(self, text: str) -> None:
-        """The whole reply, unless the tokens have already shown just that."""
-        if self._streamed and self._streamed.strip() == text.strip():
-            self._break()
-            return
+        """The whole reply, unless the tokens or a receipt have already shown just that."""
+        shown = self._streamed.strip() == text.strip() or text.strip() in self._receipts
         self._break()
-        if text:
+        if text and not shown:
             self._shell.line(text)
 
     def _break(self) -> None:
@@ -165,7 +184,7 @@ def show_receipt(shell: Shell, receipt: Receipt) -> None:
     shell.line(f"{mark} {receipt.summary}", style=_OUTCOME_STYLE[receipt.outcome])
     if receipt.outcome == "queued" and receipt.undo_until is not None:
         until = receipt.undo_until.astimezone(shell.clock.zone).strftime("%H:%M:%S")
-        shell.say("outbox.can_undo", until=until, id=receipt.operation, style="dim")
+        shell.say("outbox.can_undo", until=until, id=short_id(receipt.operation), style="dim")
 
 
 def show_notice(shell: Shell, notice: Notice) -> None:
@@ -179,7 +198,7 @@ def show_operations(shell: Shell, operations: list[Operation]) -> None:
     """The outbox as a table."""
     rows = [
         (
-            operation.id,
+            short_id(operation.id),
             Text(shell.text(f"outbox.state.{operation.state.value}"), style=_STATE_STYLE.get(operation.state, "")),
             operation.prepared.title,
             shell.moment(operation.created_at),

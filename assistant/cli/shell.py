@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 _PIPE_WIDTH = 240  # a table read by another program is not broken into a terminal's 80 columns
 _NARROW = 12  # a column whose cells are broken keeps at least this width
 _GAP = 2
+_SHORT_ID = 8
+_LONG_ID = 16
 _GLOBAL_WITH_VALUE = ("--language", "--home")
 _UNSAFE_IN_JSON = re.compile("[\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 """What would break a line, turn the terminal's direction, or can't be written as UTF-8."""
@@ -190,6 +192,11 @@ def _broken_columns(widths: Sequence[int], room: int) -> set[int]:
 def of(context: typer.Context) -> Shell:
     """The shell that a command runs in."""
     return cast(Shell, context.obj)
+
+
+def short_id(id: str) -> str:
+    """The beginning of a long id, which every command takes for the whole."""
+    return id[:_SHORT_ID] if len(id) > _LONG_ID else id
 
 
 def is_yes(answer: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -12,6 +12,9 @@ from assistant.cli import shell as shells
 from assistant.cli.exits import UsageProblem
 from assistant.cli.help import Command
 from assistant.cli.shell import Shell
+
+if TYPE_CHECKING:
+    from assistant.skillkit.manifest import Manifest
 
 
 def register(app: typer.Typer) -> None:
@@ -67,12 +70,18 @@ def show(
         shell.line(words(skill["problem"]), style="yellow")
     if skill.get("enabled") and skill.get("source") != "bundled" and not skill.get("sandboxed"):
         shell.say("skills.unsandboxed", style="yellow")
-    tools = [tool if isinstance(tool, dict) else {"name": tool} for tool in skill.get("tools", [])]
+    manifest = _manifest(shell, skill)
+    effects = {f"{manifest.name}.{tool}": told.effect for tool, told in manifest.tools.items()} if manifest else {}
+    tools = [str(tool.get("name") if isinstance(tool, dict) else tool) for tool in skill.get("tools", [])] or list(
+        effects
+    )
     if tools:
         shell.line("")
-        rows = [(str(t.get("name", "")), _effect(shell, t), str(t.get("description", ""))) for t in tools]
-        shell.table("skills.tools", ("name", "effect", "description"), rows)
-    _show_settings(shell, skill)
+        rows = [(tool, shell.text(f"skills.effect.{effects[tool]}") if tool in effects else "") for tool in tools]
+        shell.table("skills.tools", ("name", "effect"), rows)
+    if manifest and manifest.settings:
+        shell.line("")
+        _show_settings(shell, manifest)
 
 
 def enable(context: typer.Context, name: str = typer.Argument(metavar="NAME")) -> None:
@@ -119,23 +128,25 @@ def _switch(shell: Shell, name: str, *, on: bool) -> None:
     shell.note_restart()
 
 
-def _effect(shell: Shell, tool: dict[str, Any]) -> str:
-    effect = str(tool.get("effect", ""))
-    return shell.text(f"skills.effect.{effect}") if effect else ""
+def _manifest(shell: Shell, skill: dict[str, Any]) -> Manifest | None:
+    """What the skill's own folder declares; None where it came from an installed package."""
+    from assistant.resources import bundled
+    from assistant.skillkit.manifest import read_manifest
+
+    folders = {"bundled": bundled("skills"), "user": shell.paths.skills}
+    folder = folders.get(str(skill.get("source")), shell.paths.skills) / str(skill["name"])
+    return read_manifest(folder) if (folder / "skill.yaml").is_file() else None
 
 
-def _show_settings(shell: Shell, skill: dict[str, Any]) -> None:
+def _show_settings(shell: Shell, manifest: Manifest) -> None:
     """The settings it declares and their present values."""
-    settings = skill.get("settings") or {}
-    if not settings:
-        return
-    shell.line("")
+    own = shell.loaded.config.skills.get(manifest.name)
+    given = own.settings if own else {}
     rows = []
-    for key, told in settings.items():
-        value = told.get("value", told.get("default")) if isinstance(told, dict) else told
-        about = told.get("description", "") if isinstance(told, dict) else ""
-        about = about.get(shell.language, "") if isinstance(about, dict) else about
-        rows.append((f"skills.{skill['name']}.settings.{key}", "" if value is None else str(value), str(about)))
+    for key, setting in manifest.settings.items():
+        value = given.get(key, setting.default)
+        about = setting.description.get(shell.language) or setting.description.get("en", "")
+        rows.append((f"skills.{manifest.name}.settings.{key}", "" if value is None else str(value), about))
     shell.table("skills.settings", ("key", "value", "description"), rows)
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
 from assistant.cli.exits import ExitCode
 from assistant.cli.render import Printer, show_approval, show_notice, wanted
-from assistant.cli.shell import Shell, is_no, is_yes
+from assistant.cli.shell import Shell, is_no, is_yes, short_id
 from assistant.client import Client, RemoteProblem, ensure_running
 from assistant.errors import AssistantError
 from assistant.events import Event, Failed, Noticed, Question, Reply
@@ -121,6 +121,8 @@ class Talk:
     async def _follow(self, events: AsyncGenerator[Event, None]) -> Outcome:
         outcome = Outcome()
         printer = Printer(self._shell)
+        if not self._quiet:
+            printer.think()
         async with contextlib.aclosing(events):
             try:
                 async for event in events:
@@ -147,19 +149,20 @@ class Talk:
                     await self._client.cancel_turn(turn)
 
 
-async def follow_notices(shell: Shell, client: Client) -> None:
-    """Print what the daemon says unasked, until it goes or the task is cancelled."""
+async def follow_notices(shell: Shell, client: Client, shown: Callable[[], None]) -> None:
+    """Print what the daemon says unasked, until it goes or the task is cancelled; `shown` is called after each."""
     async with contextlib.aclosing(client.events()) as events:
         async for event in events:
             if isinstance(event, Noticed):
                 shell.line("")
                 show_notice(shell, event.notice)
+                shown()
 
 
 def tell_how(shell: Shell, approvals: list[Approval]) -> None:
     """How to answer approvals later."""
     for approval in approvals:
-        shell.note(shell.text("approvals.how", id=approval.id), style="bold")
+        shell.note(shell.text("approvals.how", id=short_id(approval.id)), style="bold")
 
 
 def _yes_no_later(shell: Shell) -> bool | None:

@@ -247,7 +247,10 @@ def test_the_audit_is_shown_and_verified(run: Run, daemon: FakeDaemon) -> None:
 
 def test_skills_are_listed_shown_and_switched(run: Run, daemon: FakeDaemon, home: Paths) -> None:
     assert "built in" in run("skills", "list").stdout
-    assert "email.search" in run("skills", "show", "email").stdout
+    shown = run("skills", "show", "email").stdout
+    assert "email.search" in shown
+    assert "looks" in shown
+    assert "skills.email.settings.mailbox" in shown
     result = run("skills", "enable", "mine")
     assert "it can read your files" in result.stdout
     assert "enabled: true" in home.config_file.read_text()
