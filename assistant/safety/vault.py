@@ -1,7 +1,7 @@
 """Secrets in one encrypted file, for machines without a keyring. Knows nothing of what the secrets are for.
 
 scrypt (N = 2^15, r = 8, p = 1, RFC 7914) makes the key; each secret is sealed with AES-256-GCM under a nonce of its own
-and with `service|name` as associated data, so that none can be moved to another's place.
+and with `service|name` as associated data, so that none can be moved to another's place. `check` seals a hash of all.
 """
 
 from __future__ import annotations
@@ -106,13 +106,13 @@ class Vault:
         with self._lock, _locked(self.file.with_suffix(".lock")):
             content = self._read()
             if content is None:
-                content = {"version": 1, "salt": _encode(secrets.token_bytes(16)), _CHECK: "", "secrets": {}}
+                content = {"version": 1, "salt": _encode(secrets.token_bytes(16)), "secrets": {}}
                 key = self._derive(content, make=True)
-                content[_CHECK] = self._seal(key, "", _CHECK)
             else:
                 key = self._open(content)
             changed = change(content, key)
             if changed:
+                content[_CHECK] = self._seal(key, "", _digest(content))
                 _write_whole(self.file, json.dumps(content, indent=1, sort_keys=True).encode() + b"\n")
             return changed
 
@@ -138,7 +138,8 @@ class Vault:
     def _open(self, content: dict[str, Any]) -> bytes:
         """The key, checked against the file."""
         key = self._derive(content, make=False)
-        self._unseal(key, "", content[_CHECK], wrong_key=True)
+        if self._unseal(key, "", content[_CHECK], wrong_key=True) != _digest(content):
+            raise self._corrupt("the list of secrets was changed")
         return key
 
     def _derive(self, content: dict[str, Any], *, make: bool) -> bytes:
@@ -178,7 +179,15 @@ def _encode(raw: bytes) -> str:
 
 
 def _decode(text: str) -> bytes:
-    return base64.b64decode(text, validate=True)
+    raw = base64.b64decode(text, validate=True)
+    if _encode(raw) != text:
+        raise ValueError("not canonical")
+    return raw
+
+
+def _digest(content: Mapping[str, Any]) -> str:
+    """Over all names and sealed secrets: none is added, dropped, renamed or put back without the key."""
+    return hashlib.sha256(json.dumps(content["secrets"], sort_keys=True).encode()).hexdigest()
 
 
 def _write_whole(file: Path, content: bytes) -> None:

@@ -106,10 +106,23 @@ def test_a_secret_moved_to_another_name_does_not_open(vault: Vault) -> None:
     vault.put("imap", "x")
     vault.put("smtp", "y")
     content = json.loads(vault.file.read_text())
-    content["secrets"]["imap"] = content["secrets"]["smtp"]
-    vault.file.write_text(json.dumps(content))
-    fails("secrets.corrupt", lambda: again(vault).get("imap"))
-    assert again(vault).get("smtp") == "y"
+    key = again(vault)._open(content)
+    with pytest.raises(AssistantError) as error:
+        vault._unseal(key, "imap", content["secrets"]["smtp"])
+    assert error.value.code == "secrets.corrupt"
+
+
+def test_a_secret_dropped_renamed_or_put_back_by_somebody_else_is_noticed(vault: Vault) -> None:
+    vault.put("imap", "old")
+    old = json.loads(vault.file.read_text())["secrets"]["imap"]
+    vault.put("imap", "new")
+    good = json.loads(vault.file.read_text())
+    for changed in ({}, {"smtp": good["secrets"]["imap"]}, {"imap": old}, {**good["secrets"], "smtp": old}):
+        text = json.dumps(good | {"secrets": changed})
+        vault.file.write_text(text)
+        fails("secrets.corrupt", lambda: again(vault).get("imap"))
+        fails("secrets.corrupt", lambda: again(vault).put("imap", "x"))
+        assert vault.file.read_text() == text
 
 
 def test_a_vault_of_another_service_does_not_open(vault: Vault) -> None:
