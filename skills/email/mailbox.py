@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 from base64 import b32encode
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -20,6 +21,7 @@ from .parse import Mail, headers_of, parse
 from .provider import Busy, Folder, MailProvider, Role, Slot
 from .text import fold
 
+logger = logging.getLogger(__name__)
 _SLICE = 24
 _HIDDEN_ROLES: frozenset[Role] = frozenset({"trash", "junk", "sent", "drafts"})
 
@@ -78,20 +80,17 @@ class Mailbox:
             await asyncio.to_thread(self._scan)
             gone = [key for key in self._ids if key not in self._slots]
             await index.delete([self._forget(key) for key in gone])
-            new = [key for key in reversed(self._slots) if key not in self._indexed]
-            for start in range(0, min(len(new), limit), _SLICE):
-                keys = new[start : min(start + _SLICE, limit)]
-                await index.put(self._adopt(await asyncio.to_thread(self._read, keys)))
-            return max(len(new) - limit, 0)
+            return await self._index_some(index, limit)
+
+    async def index_more(self, index: Index, limit: int) -> int:
+        """Index up to `limit` of the mails that the last `refresh` left; how many are left now."""
+        async with self._lock:
+            return await self._index_some(index, limit)
 
     def entry(self, id_: str) -> Entry | None:
         """The mail of this id, as of the last `refresh`."""
         slot = self._slots.get(self._keys.get(id_, ""))
         return Entry(id_, slot) if slot else None
-
-    def entries(self) -> list[Entry]:
-        """All mails that have an id."""
-        return [Entry(id_, self._slots[key]) for key, id_ in self._ids.items() if key in self._slots]
 
     def role(self, folder: str) -> Role:
         """The part a folder plays."""
@@ -131,13 +130,23 @@ class Mailbox:
         """The mark that says: a copy of this sent mail will arrive and belongs into Sent."""
         return self._awaited / hashlib.sha256(message_id.encode()).hexdigest()[:32]
 
+    async def _index_some(self, index: Index, limit: int) -> int:
+        new = [key for key in reversed(self._slots) if key not in self._indexed]
+        for start in range(0, min(len(new), limit), _SLICE):
+            keys = new[start : min(start + _SLICE, limit)]
+            mails = await asyncio.to_thread(self._read, keys)
+            for key in set(keys) - {key for key, _ in mails}:
+                del self._slots[key]
+            await index.put(self._adopt(mails))
+        return max(len(new) - limit, 0)
+
     def _scan(self) -> None:
         folders = {folder.name: folder for folder in self.provider.folders()}
         listed: dict[str, Sequence[Slot]] = {}
         for name in folders:
             try:
                 stamp = self.provider.stamp(name)
-                if not stamp or stamp != self._stamps.get(name):
+                if not stamp or stamp != self._stamps.get(name) or name not in self._listed:
                     listed[name] = self.provider.candidates(name)
                 else:
                     listed[name] = self._listed[name]
@@ -154,12 +163,17 @@ class Mailbox:
     def _read(self, keys: Sequence[str]) -> list[tuple[str, Mail]]:
         found = []
         for key in keys:
-            raw = self.provider.fetch(self._slots[key])
-            if raw is None:
-                self._stamps.pop(self._slots[key].folder, None)
+            slot = self._slots[key]
+            try:
+                raw = self.provider.fetch(slot)
+                if raw is None:
+                    self._stamps.pop(slot.folder, None)
+                    continue
+                mail = parse(raw)
+                self._file_copy(key, mail.message_id)
+            except OSError as error:  # one mail that can't be read hides no other
+                logger.warning("left out of the index: %s in %s: %s", slot.key, slot.folder, error)
                 continue
-            mail = parse(raw)
-            self._file_copy(key, mail.message_id)
             found.append((key, mail))
         return found
 

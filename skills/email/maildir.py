@@ -29,7 +29,7 @@ class MaildirProvider:
     def __init__(self, root: Path) -> None:
         self._root = root
         self._paths: dict[str, Path] = {}
-        self._names: dict[tuple[str, str], Path] = {}
+        self._names: dict[tuple[str, str], str] = {}
 
     def folders(self) -> Sequence[Folder]:
         """INBOX first, then the others by name."""
@@ -93,7 +93,7 @@ class MaildirProvider:
                 file.rename(self._path(slot.folder) / "cur" / name)
             except FileNotFoundError:
                 continue
-            self._names[slot.folder, slot.key] = self._path(slot.folder) / "cur" / name
+            self._names[slot.folder, slot.key] = f"{self._path(slot.folder)}/cur/{name}"
             return True
         return False
 
@@ -186,17 +186,18 @@ class MaildirProvider:
                 names = os.listdir(path / part)
             except FileNotFoundError:
                 continue
+            directory = path / part
             for name in names:
                 if not name.startswith(".") and _unique(name) not in seen:
                     seen.add(_unique(name))
-                    self._names[folder, _unique(name)] = path / part / name
-                    yield path / part, name
+                    self._names[folder, _unique(name)] = f"{path}/{part}/{name}"
+                    yield directory, name
 
     def _located(self, slot: Slot) -> Iterator[Path]:
         """The file of a mail: where it was last seen, then, because others rename it, where the folder has it now."""
         known = self._names.get((slot.folder, slot.key))
         if known is not None:
-            yield known
+            yield Path(known)
         for _ in range(3):
             try:
                 found = next(

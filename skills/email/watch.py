@@ -11,7 +11,7 @@ from .mailbox import opened
 
 logger = logging.getLogger(__name__)
 _SLICE = 24
-_BREATH_S = 0.02  # between two slices: a turn that comes meanwhile gets the lock and the processor
+_BREATH_S = 0.005  # between two slices: a turn that comes meanwhile gets the lock and the processor
 
 
 @starts
@@ -24,6 +24,6 @@ async def index_mailbox(ctx: Context) -> None:
         left = await mailbox.refresh(ctx.index, limit=_SLICE)
         while left:
             await asyncio.sleep(_BREATH_S)
-            left = await mailbox.refresh(ctx.index, limit=_SLICE)
+            left = await mailbox.index_more(ctx.index, _SLICE)
     except (SkillFailed, OSError) as error:
         logger.warning("the mailbox was not indexed: %s", error)

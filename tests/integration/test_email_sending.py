@@ -305,7 +305,7 @@ async def test_a_large_mailbox_is_indexed_while_the_loop_goes_on(tmp_path: Path)
     root = tmp_path / "mail"
     deliver(root)
     for number in range(5000):
-        raw = mail(subject=f"mail {number}", body=f"word{number} 会议{number}\n", message_id=f"<{number}@x>")
+        raw = f"From: a@example.org\nSubject: mail {number}\nMessage-ID: <{number}@x>\n\nword{number} 会议\n".encode()
         (root / "cur" / f"{1700000000 + number}.M{number}.x:2,S").write_bytes(raw)
     ctx = reading(tmp_path)
     indexing = asyncio.create_task(EMAIL.index_mailbox(ctx))
@@ -314,9 +314,9 @@ async def test_a_large_mailbox_is_indexed_while_the_loop_goes_on(tmp_path: Path)
     assert [item["subject"] for item in early.data["items"]] == ["mail 4999"]
     while not indexing.done():
         turns += 1
-        await asyncio.sleep(0.001)
+        await asyncio.sleep(0.005)
     await indexing
-    assert turns > 200
+    assert turns > 100
     assert len(await ctx.index.stamps()) == 5000
     for number in (0, 2500, 4999):
         found = await EMAIL.search(ctx, query=f"word{number}")

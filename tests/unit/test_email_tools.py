@@ -455,3 +455,26 @@ def test_the_manifest_says_what_the_contract_says() -> None:
         "delete": ("write", set(), ["message_ids"]),
         "mark": ("write", set(), ["message_ids", "flag"]),
     }
+
+
+async def test_one_unreadable_mail_hides_no_other(inbox: Path) -> None:
+    (inbox / "mail" / "cur" / "1700000000.dir.x:2,").mkdir()
+    ctx = reading(inbox)
+    await EMAIL.index_mailbox(ctx)
+    assert len(subjects(await EMAIL.search(ctx))) == 4
+
+
+async def test_the_mailbox_may_be_an_mbox(tmp_path: Path) -> None:
+    (tmp_path / "mail").touch()
+    store = module("mailbox").provider_for(tmp_path / "mail")
+    for number in range(3):
+        store.append("INBOX", mail(subject=f"mail {number}", at=NOW - timedelta(hours=number)), frozenset())
+    ctx = reading(tmp_path)
+    first, *rest = ids(await EMAIL.search(ctx, unread=True))
+    result = await EMAIL.archive(ctx, [first])
+    assert ids(await EMAIL.search(ctx, folder="inbox")) == rest
+    assert ids(await EMAIL.search(ctx, folder="Archive")) == [first]
+    assert ids(await EMAIL.search(ctx)) == [first, *rest]
+    assert result.undo is not None
+    await EMAIL.take_back(ctx, result.undo)
+    assert ids(await EMAIL.search(ctx, folder="inbox")) == [first, *rest]
