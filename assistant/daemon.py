@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
-from typing import IO, Any, Protocol, cast
+from typing import IO, Any
 
 from assistant import __version__, logs
 from assistant.automation.schedules import SqlSchedules
@@ -31,14 +31,14 @@ from assistant.conversation.shortlist import Shortlist
 from assistant.engine.client import Engine
 from assistant.engine.models import ModelStore
 from assistant.engine.scripted import ScriptedModel
-from assistant.errors import AssistantError, Conflict
+from assistant.errors import Conflict
 from assistant.locale import Catalogue
 from assistant.memory.users import UserFile
-from assistant.models import Language, Operation
+from assistant.models import Language
 from assistant.notify.announce import Announcer, DesktopNotifications
 from assistant.notify.bus import EventBus
 from assistant.paths import Paths
-from assistant.ports import Clock, LanguageModel, Scheduled
+from assistant.ports import Clock, LanguageModel
 from assistant.resources import bundled
 from assistant.safety.approvals import Approvals
 from assistant.safety.audit import Audit
@@ -47,15 +47,16 @@ from assistant.safety.secrets import open_secrets
 from assistant.server.app import make_app
 from assistant.server.listen import listen
 from assistant.server.services import Services
-from assistant.skillkit.context import Context
 from assistant.skillkit.contexts import Contexts
+from assistant.skillkit.crew import Crew
 from assistant.skillkit.loader import Skills
 from assistant.skillkit.sources import find_external
-from assistant.store import open_database
+from assistant.store import Database, open_database
 from assistant.store.index import SqlIndex
 
 _log = logging.getLogger(__name__)
 _APPROVAL_KEY = "approval-key"
+_SKILL_DATA = "skill-data"
 
 
 async def serve(paths: Paths, loaded: Loaded, *, foreground: bool = True) -> None:
@@ -91,32 +92,16 @@ async def assemble(
     clock = clock or SystemClock(config.assistant.zone)
     catalogue = Catalogue()
     language = _language(config)
-    db = open_database(paths.database)
-    ledger = open_database(paths.database, durable=True)
-    stack.callback(db.close)
-    stack.callback(ledger.close)
+    db, ledger = (_opened(paths, stack, durable=durable) for durable in (False, True))
     secrets = open_secrets(paths)
     users = UserFile(paths.profile_file)
     bus = EventBus()
-    notifier = DesktopNotifications(config.assistant.name) if config.notify.desktop else None
     audit = Audit(ledger, clock, config.audit.bodies)
     models = ModelStore(paths, config.engine)
-    engine, model = (None, scripted) if scripted else _model(paths, config, models)
-    if engine is not None:
-        stack.push_async_callback(engine.aclose)
+    engine, model = (None, scripted) if scripted else _model(paths, config, models, stack)
 
-    folders = paths.data / "skill-data"
-    skills = Skills()
-    skills.load_bundled(bundled("skills"), config.skills)
-    find_external(skills, paths, config.skills, data=folders)
-    skills.report_unknown(config.skills, paths.config_file)
-    stack.push_async_callback(skills.aclose)
-    await skills.prepare()
-    for name, skill in skills.loaded.items():
-        if skills.known[name].bundled:  # any other could put its own words over the program's
-            catalogue.add(name, skill.folder / "locale")
-
-    crew = _Crew(skills, language)
+    skills = await _skills(paths, config, catalogue, stack)
+    crew = Crew(skills, language)
     schedules = SqlSchedules(db, clock, crew.fire)
     key = await _key(secrets.get, secrets.put)
     approvals = Approvals(ledger, clock, key, config.approvals.expire_s, audit=audit)
@@ -137,44 +122,17 @@ async def assemble(
         catalogue=catalogue,
         user=users.current,
         settings=skills.settings,
-        folders=folders,
+        folders=paths.data / _SKILL_DATA,
         secrets=secrets,
         model=model,
         index=partial(SqlIndex, db),
         outbox=outbox,
         schedules=schedules,
-        notify=Announcer(bus, notifier),
+        notify=Announcer(bus, DesktopNotifications(config.assistant.name) if config.notify.desktop else None),
     )
     sessions = Sessions(db, clock)
     sessions.forget(config.conversation.keep_days)
-    sentences = Sentences([bundled_sentences(), *skills.sentence_files()])
-    conversation = Conversation(
-        sentences=sentences,
-        planner=Planner(
-            model,
-            Shortlist(skills.tools(), sentences.examples),
-            name=config.assistant.name,
-            size=config.conversation.shortlist,
-            max_tokens=config.engine.max_output_tokens,
-        ),
-        executor=Executor(
-            skills=skills,
-            contexts=contexts,
-            approvals=approvals,
-            outbox=outbox,
-            sessions=sessions,
-            audit=audit,
-            clock=clock,
-            text=catalogue.text,
-        ),
-        sessions=sessions,
-        approvals=approvals,
-        skills=skills,
-        users=users,
-        clock=clock,
-        catalogue=catalogue,
-        settings=config.conversation,
-    )
+    conversation = _conversation(config, skills, contexts, sessions, approvals, audit, users)
     running = RunningTurns(bus, catalogue, clock)
     await _keep_running(stack, outbox.run, "outbox")
     await schedules.start()
@@ -201,61 +159,75 @@ async def assemble(
     )
 
 
+def _planner(model: LanguageModel, skills: Skills, sentences: Sentences, config: Config) -> Planner:
+    return Planner(
+        model,
+        Shortlist(skills.tools(), sentences.examples),
+        name=config.assistant.name,
+        size=config.conversation.shortlist,
+        max_tokens=config.engine.max_output_tokens,
+    )
+
+
+def _conversation(
+    config: Config,
+    skills: Skills,
+    contexts: Contexts,
+    sessions: Sessions,
+    approvals: Approvals,
+    audit: Audit,
+    users: UserFile,
+) -> Conversation:
+    sentences = Sentences([bundled_sentences(), *skills.sentence_files()])
+    executor = Executor(skills=skills, contexts=contexts, approvals=approvals, sessions=sessions, audit=audit)
+    return Conversation(
+        sentences=sentences,
+        planner=_planner(contexts.model, skills, sentences, config),
+        executor=executor,
+        sessions=sessions,
+        approvals=approvals,
+        skills=skills,
+        users=users,
+        clock=contexts.clock,
+        catalogue=contexts.catalogue,
+        settings=config.conversation,
+    )
+
+
+async def _skills(paths: Paths, config: Config, catalogue: Catalogue, stack: AsyncExitStack) -> Skills:
+    skills = Skills()
+    skills.load_bundled(bundled("skills"), config.skills)
+    find_external(skills, paths, config.skills, data=paths.data / _SKILL_DATA)
+    skills.report_unknown(config.skills, paths.config_file)
+    stack.push_async_callback(skills.aclose)
+    await skills.prepare()
+    for name, skill in skills.loaded.items():
+        if skills.known[name].bundled:  # any other could put its own words over the program's
+            catalogue.add(name, skill.folder / "locale")
+    return skills
+
+
 def bundled_sentences() -> Path:
     """The conversation's own templates (yes, no, undo, help)."""
     return Path(__file__).parent / "conversation" / "sentences.yaml"
 
 
-class _Startable(Protocol):
-    async def start(self, ctx: Context) -> None: ...
-    async def fire(self, ctx: Context, scheduled: Scheduled) -> None: ...
+def _opened(paths: Paths, stack: AsyncExitStack, *, durable: bool) -> Database:
+    db = open_database(paths.database, durable=durable)
+    stack.callback(db.close)
+    return db
 
 
-class _Crew:
-    """What skills do outside a turn: send what was approved, wake when a schedule is due, begin with the daemon."""
-
-    contexts: Contexts
-
-    def __init__(self, skills: Skills, language: Language) -> None:
-        self._skills = skills
-        self._language = language
-
-    async def commit(self, operation: Operation) -> str:
-        """Do an approved act."""
-        tool = self._skills.tool(operation.tool)
-        return await tool.commit(self._context(tool.skill, operation.id), operation)
-
-    async def reconcile(self, operation: Operation) -> str | None:
-        """Look whether an act happened."""
-        tool = self._skills.tool(operation.tool)
-        return await tool.reconcile(self._context(tool.skill, operation.id), operation)
-
-    async def fire(self, skill: str, scheduled: Scheduled) -> None:
-        """Wake a skill."""
-        loaded = self._skills.loaded.get(skill)
-        if hasattr(loaded, "fire"):
-            await cast(_Startable, loaded).fire(self._context(skill), scheduled)
-
-    async def start(self) -> None:
-        """Let the bundled skills begin their background work, one after the other."""
-        for name, skill in list(self._skills.loaded.items()):
-            if hasattr(skill, "start"):
-                try:
-                    await cast(_Startable, skill).start(self._context(name))
-                except AssistantError as error:
-                    _log.warning("skill %s could not start: %s", name, error)
-
-    def _context(self, skill: str, operation: str = "") -> Context:
-        return self.contexts.of(skill, self._language, operation=operation)
-
-
-def _model(paths: Paths, config: Config, models: ModelStore) -> tuple[Engine | None, LanguageModel]:
+def _model(
+    paths: Paths, config: Config, models: ModelStore, stack: AsyncExitStack
+) -> tuple[Engine | None, LanguageModel]:
     """The model on the device; `scripted:FILE` says FILE's lines in turn, to measure all but the model."""
     if config.engine.model.startswith("scripted:"):
         script = Path(config.engine.model.removeprefix("scripted:"))
         replies = itertools.cycle(script.read_text(encoding="utf-8").splitlines())
         return None, ScriptedModel(lambda _: next(replies))
     engine = Engine(paths, config.engine, models)
+    stack.push_async_callback(engine.aclose)
     return engine, engine
 
 

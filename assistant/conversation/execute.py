@@ -9,7 +9,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from assistant.conversation.origins import of_arguments
 from assistant.conversation.sessions import Sessions
@@ -28,19 +28,12 @@ from assistant.models import (
     Turn,
     Verdict,
 )
-from assistant.ports import Clock, Outbox
 from assistant.safety.approvals import Approvals
 from assistant.safety.audit import Audit
 from assistant.safety.policy import effective_effect, judge
 from assistant.skillkit.contexts import Contexts
 from assistant.skillkit.declare import Result
 from assistant.skillkit.loader import Skills, Tool
-
-
-class Explain(Protocol):
-    """A sentence of the catalogue."""
-
-    def __call__(self, language: str, key: str, /, **data: Any) -> str: ...
 
 
 @dataclass
@@ -63,20 +56,17 @@ class Executor:
         skills: Skills,
         contexts: Contexts,
         approvals: Approvals,
-        outbox: Outbox,
         sessions: Sessions,
         audit: Audit,
-        clock: Clock,
-        text: Explain,
     ) -> None:
         self._skills = skills
         self._contexts = contexts
         self._approvals = approvals
-        self._outbox = outbox
         self._sessions = sessions
         self._audit = audit
-        self._clock = clock
-        self._text = text
+        self._outbox = contexts.outbox
+        self._clock = contexts.clock
+        self._text = contexts.catalogue.text
 
     async def run(self, call: Call, work: Work) -> Observation | Approval:
         """Run one call. An outward one comes back as the approval it waits for.

@@ -66,7 +66,7 @@ class Sentences:
     def match(self, masked: Masked, language: Language) -> Match | None:
         """The surest match of the whole sentence, or None."""
         text = masked.text.strip(_END)
-        for candidate in dict.fromkeys((text, _stripped(text, language))):
+        for candidate in dict.fromkeys((_stripped(text, language), text)):
             found = [self._read(result, masked) for result in self._recognize(candidate, masked, language)]
             if found:
                 return max(found, key=lambda match: (match.literal, len(match.times), -len(match.slots)))

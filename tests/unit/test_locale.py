@@ -58,7 +58,7 @@ def test_dates_money_and_lists_follow_the_language() -> None:
         "many": ["a", "b"],
         "long": timedelta(hours=2),
     }
-    assert catalogue.text("en", "t", **data) == "Monday 23 November 2026 15:30 €1,234.50 a, b 2 hours"
+    assert catalogue.text("en", "t", **data) == "Monday, 23 November 2026 15:30 €1,234.50 a, b 2 hours"
     assert catalogue.text("zh", "t", **data) == "2026年11月23日星期一 15:30 €1,234.50 a、b 2小时"
 
 
