@@ -22,6 +22,7 @@ PEOPLE = frozenset({"sender", "to", "cc", "attendees", "name", "counterparty"})
 """Arguments that hold people, in every skill of the contract."""
 _STARTS = ("when", "start", "since", "depart", "depart_at", "check_in")
 _ENDS = ("until", "end", "return_date", "check_out")
+_HEADLINE = 50
 _ADDRESS = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
 
@@ -62,6 +63,9 @@ def step_for(
         )
     except Rejected as refusal:
         return Step(kind="refuse", calls=(Call(tool=tool.name),), reply=world.explain(refusal), via=via)
+    for name, source in world.skills.derived(tool.skill).items():
+        if name in tool.schema.required and not args.get(name) and args.get(source):
+            args[name] = headline(str(args[source]))
     calls = _looked_up(tool, args, world)
     last = calls[-1]
     missing = tuple(name for name in tool.schema.required if last.args.get(name) in (None, "", []))
@@ -102,7 +106,8 @@ def _edge(schema: Mapping[str, Any], day: date, at: time) -> str:
 def _point(schema: Mapping[str, Any], value: Moment) -> str:
     if _format(schema) == "date":
         return value.at.date().isoformat()
-    return value.at.replace(tzinfo=None).isoformat(timespec="minutes")
+    local = value.at.replace(tzinfo=None)
+    return local.isoformat(timespec="seconds" if local.second else "minutes")
 
 
 def _format(schema: Mapping[str, Any]) -> str:
@@ -141,6 +146,15 @@ def person(word: str, user: UserContext, argument: str) -> str:
         choices = [f"{one.name} <{one.email}>" if one.email else one.name for one in people]
         raise AskAgain("conversation.which_person", missing=(argument,), choices=choices, who=plain(word))
     return people[0].name if people else plain(word)
+
+
+def headline(text: str) -> str:
+    """The beginning of a text as a title: its first clause, at most 50 characters, whole words."""
+    first = re.split(r"[\n.!?;。！？；]|,\s|，", text.strip(), maxsplit=1)[0].strip()
+    if len(first) > _HEADLINE:
+        cut = first[:_HEADLINE]
+        first = (cut[: cut.rfind(" ")] if " " in cut else cut).rstrip(" ,，") + "…"
+    return first[:1].upper() + first[1:]
 
 
 def _looked_up(tool: Tool, args: dict[str, Any], world: World) -> tuple[Call, ...]:

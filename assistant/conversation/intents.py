@@ -32,6 +32,10 @@ _POLITE = {
     ),
 }
 _DROPPED = re.escape(PUNCTUATION_STR)
+_BORDER = re.compile(r"(?<=[一-鿿])\s+(?=[!-~])|(?<=[!-~])\s+(?=[一-鿿])")
+"""Spaces that people put between Chinese and Latin script; templates have none there."""
+_STRAYS = {"text": "when", "sender": "period", "query": "period", "subject": "period"}
+"""Wildcards at whose edge hassil leaves a time, and the slot that the time belongs in."""
 _QUOTES = {("'", "'"), ('"', '"'), ("“", "”"), ("‘", "’"), ("「", "」"), ("『", "』"), ("《", "》")}
 _END = " \t\n.。!！?？…~～,，;；"
 
@@ -66,7 +70,8 @@ class Sentences:
     def match(self, masked: Masked, language: Language) -> Match | None:
         """The surest match of the whole sentence, or None."""
         text = masked.text.strip(_END)
-        for candidate in dict.fromkeys((_stripped(text, language), text)):
+        stripped = _stripped(text, language)
+        for candidate in dict.fromkeys((stripped, text, _BORDER.sub("", stripped))):
             found = [self._read(result, masked) for result in self._recognize(candidate, masked, language)]
             if found:
                 return max(found, key=lambda match: (match.literal, len(match.times), -len(match.slots)))
@@ -100,15 +105,16 @@ class Sentences:
 
     @staticmethod
     def _stray_times(slots: dict[str, str], times: Mapping[str, int], masked: Masked) -> dict[str, int]:
-        """A time at the edge of a `{text}` is the time of the whole: "remind me to call Mum tomorrow"."""
-        text = slots.get("text", "")
-        if "when" in times or not text:
-            return {}
-        for index in masked.of_kind("when"):
-            mark = token(index)
-            if text.startswith(mark) or text.endswith(mark):
-                slots["text"] = text.replace(mark, "").strip(_END)
-                return {"when": index}
+        """A time at the edge of a wildcard is the time of the whole: "remind me to call Mum tomorrow"."""
+        for name, kind in _STRAYS.items():
+            words = slots.get(name, "")
+            if kind in times or not words:
+                continue
+            for index in masked.of_kind(kind):
+                mark = token(index)
+                if words != mark and (words.startswith(mark) or words.endswith(mark)):
+                    slots[name] = words.replace(mark, "").strip(_END)
+                    return {kind: index}
         return {}
 
     def _compile(self, language: str, tools: Mapping[str, list[dict[str, Any]]]) -> Templates:
@@ -129,7 +135,7 @@ class Sentences:
 
 def _as_said(slot: str, sentence: str, name: str) -> str:
     """The slot's words with the punctuation that hassil takes out; a message's body keeps its last mark as well."""
-    pattern = "".join(rf"[\s{_DROPPED}]+" if one.isspace() else rf"{re.escape(one)}[{_DROPPED}]*" for one in slot)
+    pattern = "".join(rf"[\s{_DROPPED}]+" if one.isspace() else rf"{re.escape(one)}[\s{_DROPPED}]*" for one in slot)
     found = re.search(pattern, sentence, re.IGNORECASE)
     said = found.group() if found else slot
     said = said.strip(" \t\n,，;；:：") if name == "body" else said.strip(_END)

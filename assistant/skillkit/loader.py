@@ -331,6 +331,10 @@ class Skills:
         """How the skill's arguments that nobody says are found, by argument."""
         return self.loaded[skill].manifest.lookups if skill in self.loaded else {}
 
+    def derived(self, skill: str) -> Mapping[str, str]:
+        """Arguments that are made of the beginning of another one, by argument."""
+        return self.loaded[skill].manifest.derived if skill in self.loaded else {}
+
     def settings(self, skill: str) -> Mapping[str, Any]:
         """The skill's settings, checked, with defaults."""
         return self.loaded[skill].settings if skill in self.loaded else {}

@@ -72,6 +72,8 @@ class Manifest(Value):
     """By the tool's name without the skill's: `search`, not `email.search`."""
     lookups: dict[str, Lookup] = Field(default_factory=dict)
     """By argument name, for all tools of the skill: `message_id: {tool: search, by: [sender, query], …}`."""
+    derived: dict[str, str] = Field(default_factory=dict)
+    """An argument that is made of the beginning of another where nobody says it: `subject: body`."""
     permissions: Permissions = Permissions()
     settings: dict[str, Setting] = Field(default_factory=dict)
     enabled: bool = True

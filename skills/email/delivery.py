@@ -59,9 +59,11 @@ async def look(ctx: Context, operation: Operation) -> str | None:
             return letter.message_id
     except OSError as error:
         raise Uncertain(ctx.text("email.uncertain_no_mailbox")) from error
-    if letter.proof:
-        return None
-    raise Uncertain(ctx.text("email.uncertain_no_proof"))
+    if not letter.proof:
+        raise Uncertain(ctx.text("email.uncertain_no_proof"))
+    if not mailbox.copies_arrive:
+        raise Uncertain(ctx.text("email.uncertain_no_copy_yet"))
+    return None
 
 
 async def _account(ctx: Context) -> tuple[str, int, str, str, str]:

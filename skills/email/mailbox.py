@@ -49,6 +49,9 @@ class Record:
     fields: Mapping[str, str | int | bool] = field(default_factory=dict)
 
 
+_PROVEN = "copies-arrive"
+
+
 class Mailbox:
     """One mail store with its index."""
 
@@ -130,6 +133,16 @@ class Mailbox:
         """The mark that says: a copy of this sent mail will arrive and belongs into Sent."""
         return self._awaited / hashlib.sha256(message_id.encode()).hexdigest()[:32]
 
+    @property
+    def copies_arrive(self) -> bool:
+        """Whether a copy of a sent mail has ever come here: only then does the absence of one prove something."""
+        return (self._awaited / _PROVEN).exists()
+
+    def note_copy(self) -> None:
+        """A copy of a sent mail has come."""
+        self._awaited.mkdir(parents=True, exist_ok=True, mode=0o700)
+        (self._awaited / _PROVEN).touch()
+
     async def _index_some(self, index: Index, limit: int) -> int:
         new = [key for key in reversed(self._slots) if key not in self._indexed]
         for start in range(0, min(len(new), limit), _SLICE):
@@ -187,6 +200,7 @@ class Mailbox:
             if self.provider.move(slot, sent.name):
                 self._folders.setdefault(sent.name, sent)
                 self._slots[key] = Slot(sent.name, slot.key, slot.flags | {"seen"})
+                self.note_copy()
                 mark.unlink(missing_ok=True)
 
     def _adopt(self, mails: Sequence[tuple[str, Mail]]) -> list[Record]:

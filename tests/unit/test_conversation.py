@@ -262,3 +262,22 @@ def same(found: list[dict[str, object]], expected: list[dict[str, object]]) -> b
 def plainly(value: object) -> object:
     """A reference by the call it points to; all else without case."""
     return value["$from"] if isinstance(value, dict) else str(value).casefold()
+
+
+@pytest.mark.parametrize(
+    ("text", "tool", "args"),
+    [
+        ("show me mails from Lan Lin last week", "email.search", {"sender": "Lan Lin", "since": "2026-11-16"}),
+        ("把 林岚 发来的 email 找出来，全部归档", "email.search", {"sender": "Lan Lin"}),
+        (
+            "send an email to bob@example.com saying see you at noon, as always",
+            "email.send",
+            {"subject": "See you at noon"},
+        ),
+    ],
+)
+async def test_words_find_their_places(talk: Talk, text: str, tool: str, args: dict[str, object]) -> None:
+    plan = await talk.services.conversation.plan(text)
+    assert plan.via == "intent"
+    assert plan.calls[0].tool == tool
+    assert args.items() <= plan.calls[0].args.items()

@@ -4,7 +4,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from safety_parts import KEY, START, World, mail
 
@@ -200,6 +200,7 @@ json_values = st.recursive(
 )
 
 
+@settings(max_examples=30, deadline=None)
 @given(st.dictionaries(st.text(), json_values, max_size=4), st.dictionaries(st.text(), json_values, max_size=4))
 def test_whatever_is_proposed_can_be_redeemed_from_what_was_stored(
     args: dict[str, object], payload: dict[str, object]

@@ -8,7 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from safety_parts import CATALOGUE, START
 
@@ -203,6 +203,7 @@ anything = st.recursive(
 )
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.lists(st.dictionaries(st.text(st.characters(), max_size=8), anything, max_size=4), max_size=3))
 def test_whatever_is_recorded_the_chain_holds_and_can_be_read(data: list[dict[str, object]]) -> None:
     audit = Audit(open_database(":memory:"), FrozenClock(START))

@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from safety_parts import START, World
 
@@ -157,7 +157,7 @@ async def test_after_long_enough_it_fails_and_the_person_is_told(world: World) -
     operation = await world.submitted()
     while (found := world.operation(operation)).state is not S.FAILED:
         assert found.created_at + timedelta(hours=2) > world.clock.now()
-        await world.later(30)
+        await world.later(120)
         await asyncio.sleep(0.01)
     assert world.bus.outcomes[-1] == "failed"
     assert world.bus.notices == ["Not done: “Mail to anna@example.org”"]
@@ -461,6 +461,7 @@ def test_every_state_is_in_the_table_and_the_ends_are_ends() -> None:
     assert S.SENDING not in ALLOWED[S.UNKNOWN], "what is unknown is looked for, never just sent again"
 
 
+@settings(max_examples=30, deadline=None)
 @given(st.lists(st.sampled_from(S), max_size=12))
 def test_no_walk_leaves_the_table_and_each_step_is_in_the_history(walk: list[OutboxState]) -> None:
     world = MemoryWorld()
