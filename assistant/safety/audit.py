@@ -88,8 +88,7 @@ class Audit:
 
     def append(self, connection: sqlite3.Connection, kind: str, data: Mapping[str, Any]) -> None:
         """Append within a transaction that holds the write lock (see `recording`)."""
-        plain = {name: self._plain(name, value) for name, value in data.items()}
-        entry = canonical({"at": stamp(self._clock.now()), "kind": kind, "data": plain})
+        entry = canonical({"at": stamp(self._clock.now()), "kind": kind, "data": self._plain("", data)})
         last = connection.execute("SELECT n, hash FROM audit ORDER BY n DESC LIMIT 1").fetchone()
         number, before = (last["n"] + 1, bytes.fromhex(last["hash"])) if last else (1, GENESIS)
         linked = hashlib.sha256(before + entry.encode()).hexdigest()

@@ -203,7 +203,7 @@ anything = st.recursive(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.lists(st.dictionaries(st.text(st.characters(), max_size=8), anything, max_size=4), max_size=3))
 def test_whatever_is_recorded_the_chain_holds_and_can_be_read(data: list[dict[str, object]]) -> None:
     audit = Audit(open_database(":memory:"), FrozenClock(START))
@@ -261,10 +261,10 @@ def test_an_export_that_cannot_be_finished_leaves_no_half_a_file(audit: Audit, t
     assert list(tmp_path.glob("*.tmp")) == []
 
 
-def test_a_hundred_thousand_entries_are_checked_one_by_one(db: Database) -> None:
+def test_a_long_chain_is_checked_one_by_one(db: Database) -> None:
     last = GENESIS
     rows = []
-    for number in range(1, 100_001):
+    for number in range(1, 20_001):
         entry = canonical({"at": "2026-11-22T12:00:00.000000+00:00", "data": {"n": number}, "kind": "action"})
         last = hashlib.sha256(last + entry.encode()).digest()
         rows.append((number, entry, last.hex()))
@@ -273,6 +273,6 @@ def test_a_hundred_thousand_entries_are_checked_one_by_one(db: Database) -> None
     db.conn.execute("COMMIT")
     audit = Audit(db, FrozenClock(START))
     audit.record("one more")
-    assert audit.verify() == AuditReport(ok=True, entries=100_001)
-    db.conn.execute("UPDATE audit SET entry = replace(entry, '77777', '77778') WHERE n = 77777")
-    assert bad(audit.verify()) == (False, 77777, "entry_changed")
+    assert audit.verify() == AuditReport(ok=True, entries=20_001)
+    db.conn.execute("UPDATE audit SET entry = replace(entry, '17777', '17778') WHERE n = 17777")
+    assert bad(audit.verify()) == (False, 17777, "entry_changed")
