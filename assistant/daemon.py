@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
+import gc
 import itertools
 import logging
 import os
@@ -74,6 +75,8 @@ async def serve(paths: Paths, loaded: Loaded, *, foreground: bool = True) -> Non
         services = await assemble(paths, config, stack, started=started)
         await listen(make_app(services), paths, config.server, stack)
         await _announce_ready(stack)
+        gc.freeze()  # what was loaded stays: no collection needs to walk through it
+        gc.enable()
         _log.info("ready after %.2f s", time.monotonic() - started)
         await stopping.wait()
         _log.info("stopping")
@@ -94,6 +97,8 @@ async def assemble(
     language = _language(config)
     db, ledger = (_opened(paths, stack, durable=durable) for durable in (False, True))
     secrets = open_secrets(paths)
+    key = asyncio.create_task(_key(secrets.get, secrets.put))
+    await asyncio.sleep(0)  # the vault's key is being made in a thread while everything else is loaded
     users = UserFile(paths.profile_file)
     bus = EventBus()
     audit = Audit(ledger, clock, config.audit.bodies)
@@ -103,8 +108,7 @@ async def assemble(
     skills = await _skills(paths, config, catalogue, stack)
     crew = Crew(skills, language)
     schedules = SqlSchedules(db, clock, crew.fire)
-    key = await _key(secrets.get, secrets.put)
-    approvals = Approvals(ledger, clock, key, config.approvals.expire_s, audit=audit)
+    approvals = Approvals(ledger, clock, await key, config.approvals.expire_s, audit=audit)
     outbox = SqlOutbox(
         db=ledger,
         clock=clock,

@@ -34,7 +34,9 @@ def register(app: typer.Typer) -> None:
 def run(context: typer.Context, background: bool = typer.Option(False, "--background", hidden=True)) -> None:
     """Run it here, until Ctrl-C."""
     import asyncio
+    import gc
 
+    gc.disable()  # until all is loaded (`serve` turns it on): a fifth of the time of a cold start
     from assistant.daemon import serve
 
     shell = shells.of(context)

@@ -19,8 +19,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import httpx
-
 from assistant.engine import gguf, hardware
 from assistant.engine.catalogue import HubSource, IndexPart, IndexSource, Source
 from assistant.errors import EngineError, ModelRefused
@@ -40,6 +38,8 @@ class Unreachable(Exception):
 
 def hub_in_reach(endpoint: str | None = None) -> bool:
     """Whether the model hub answers within three seconds."""
+    import httpx  # heavy, and only needed for a pull
+
     try:
         httpx.head(endpoint or _endpoint(), timeout=_REACH_S, follow_redirects=False)
     except httpx.HTTPError:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from assistant.models import Surface, UserContext
 
 MOST_TEXT = 20_000
-SESSION = r"^[\w.:@-]{1,100}$"
+SESSION = r"^[\w.:@-]+$"
 
 
 class _Body(BaseModel):
@@ -21,7 +21,7 @@ class TurnBody(_Body):
     """One thing said."""
 
     text: str = Field(min_length=1, max_length=MOST_TEXT)
-    session: str = Field("default", pattern=SESSION)
+    session: str = Field("default", pattern=SESSION, max_length=100)
     surface: Surface = "api"
     language: str | None = Field(None, max_length=20)
     attachments: list[str] = Field(default_factory=list, max_length=20)
@@ -48,7 +48,7 @@ class DecisionBody(_Body):
 class SessionBody(_Body):
     """A session by name."""
 
-    session: str = Field("default", pattern=SESSION)
+    session: str = Field("default", pattern=SESSION, max_length=100)
 
 
 class ResolutionBody(_Body):
