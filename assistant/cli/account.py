@@ -25,6 +25,7 @@ def register(app: typer.Typer) -> None:
     commands.command("list", cls=Command)(list_all)
     commands.command(cls=Command)(add)
     commands.command("test", cls=Command)(check)
+    commands.command(cls=Command)(secret)
     app.add_typer(commands, name="account", rich_help_panel="setup")
 
 
@@ -65,6 +66,30 @@ def add(
     else:
         raise UsageProblem("cli.no_account_kind", kind=kind)
     shell.note_restart()
+
+
+def secret(
+    context: typer.Context,
+    name: str = typer.Argument(metavar="NAME"),
+    forget: bool = typer.Option(False, "--forget"),
+) -> None:
+    """Keep or forget a password."""
+    from getpass import getpass
+
+    from assistant.safety.secrets import open_secrets
+
+    shell = shells.of(context)
+    shell.paths.make()
+    store = open_secrets(shell.paths)
+    if forget:
+        shell.say("account.secret_gone" if shell.run(store.delete(name)) else "account.secret_none", name=name)
+        return
+    prompt = shell.text("account.secret_prompt", name=name)
+    value = getpass(prompt) if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
+    if not value:
+        raise UsageProblem("cli.no_secret", name=name)
+    shell.run(store.put(name, value))
+    shell.say("account.secret_kept", name=name)
 
 
 def check(context: typer.Context) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,7 @@ import typer
 
 from assistant.cli import help
 from assistant.cli import shell as shells
-from assistant.cli.exits import UsageProblem
+from assistant.cli.exits import ExitCode, UsageProblem
 from assistant.cli.help import Command
 from assistant.cli.shell import Shell
 
@@ -84,13 +85,18 @@ def show(
         _show_settings(shell, manifest)
 
 
-def enable(context: typer.Context, name: str = typer.Argument(metavar="NAME")) -> None:
+def enable(
+    context: typer.Context,
+    name: str = typer.Argument(metavar="NAME"),
+    yes: bool = typer.Option(False, "--yes", "-y"),
+) -> None:
     """Switch one on."""
     shell = shells.of(context)
     skill = _one(shell, name)
+    if skill.get("source") != "bundled" and not (_consents(shell, skill) or yes):
+        shell.say("skills.left_off", name=name)
+        raise typer.Exit(ExitCode.FAILED)
     _switch(shell, name, on=True)
-    if skill.get("source") != "bundled" and not skill.get("sandboxed"):
-        shell.say("skills.unsandboxed", style="yellow")
 
 
 def disable(context: typer.Context, name: str = typer.Argument(metavar="NAME")) -> None:
@@ -120,6 +126,19 @@ def words(problem: Any) -> str:
     return str(problem)
 
 
+def _consents(shell: Shell, skill: dict[str, Any]) -> bool:
+    """Show what a skill from elsewhere is and may do; on a terminal, ask."""
+    from assistant.skillkit.external import describe
+
+    manifest = _manifest(shell, skill)
+    if manifest is not None:
+        for line in describe(
+            manifest, Path(str(skill["folder"])), shell.language, partial(shell.catalogue.text, shell.language)
+        ):
+            shell.line(line)
+    return shell.interactive and shell.confirm("skills.consent", name=skill["name"])
+
+
 def _switch(shell: Shell, name: str, *, on: bool) -> None:
     from assistant.config import change
 
@@ -130,11 +149,9 @@ def _switch(shell: Shell, name: str, *, on: bool) -> None:
 
 def _manifest(shell: Shell, skill: dict[str, Any]) -> Manifest | None:
     """What the skill's own folder declares; None where it came from an installed package."""
-    from assistant.resources import bundled
     from assistant.skillkit.manifest import read_manifest
 
-    folders = {"bundled": bundled("skills"), "user": shell.paths.skills}
-    folder = folders.get(str(skill.get("source")), shell.paths.skills) / str(skill["name"])
+    folder = Path(str(skill.get("folder", "")))
     return read_manifest(folder) if (folder / "skill.yaml").is_file() else None
 
 

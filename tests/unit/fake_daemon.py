@@ -20,6 +20,7 @@ from starlette.websockets import WebSocket
 
 from assistant import events
 from assistant.models import Action, Approval, Label, Notice, Operation, Origin, Prepared, PreviewField, Receipt
+from assistant.resources import bundled
 
 NOW = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
 
@@ -104,6 +105,7 @@ class FakeDaemon:
                 "version": "0.1.0",
                 "enabled": True,
                 "source": "bundled",
+                "folder": str(bundled("skills") / "email"),
                 "description": "Reads mail.",
                 "tools": [{"name": "email.search", "effect": "read", "description": "Find mails."}],
                 "sandboxed": False,

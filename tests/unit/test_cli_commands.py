@@ -251,8 +251,11 @@ def test_skills_are_listed_shown_and_switched(run: Run, daemon: FakeDaemon, home
     assert "email.search" in shown
     assert "looks" in shown
     assert "skills.email.settings.mailbox" in shown
-    result = run("skills", "enable", "mine")
-    assert "it can read your files" in result.stdout
+    refused = run("skills", "enable", "mine")
+    assert refused.exit_code == 1
+    assert "stays off" in refused.stdout
+    assert not home.config_file.exists() or "mine" not in home.config_file.read_text()
+    assert run("skills", "enable", "mine", "--yes").exit_code == 0
     assert "enabled: true" in home.config_file.read_text()
     assert run("skills", "show", "nobody").exit_code == 2
 
