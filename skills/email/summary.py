@@ -25,9 +25,12 @@ _LOOKED_AT = 60
 _CONDENSED = 5
 _LISTED = 15
 _SHORT = 350  # characters: two mails so short are quicker read than summarised
+_LONG = {"en": 400, "zh": 160}
+"""Only longer mails are condensed: a small model takes half a minute to say of a short one what its beginning says."""
 _PROMPT_TOKENS = 850
 _TOKENS_PER_MAIL = 38
 _SENTENCE = {"en": 130, "zh": 50}
+_LEAST = 8
 _NUMBER = re.compile(r"\d+")
 _LINK = re.compile(r"https?://|www\.|\S@\S")
 
@@ -95,17 +98,18 @@ async def _sentences(ctx: Context, mails: Sequence[Mail]) -> list[str]:
     texts = [without_signature(mail.split.fresh) for mail in mails]
     if 0 < len(mails) <= 2 and all(0 < len(text) <= _SHORT for text in texts):
         return [text.replace("\n", "\n   ") for text in texts]
-    if not mails or not ctx.model.ready:
+    long = [number for number, text in enumerate(texts) if len(text) > _LONG[ctx.language]]
+    if not long or not ctx.model.ready:
         return beginnings
     try:
-        answers = await _condense(ctx, mails, texts)
+        answers = await _condense(ctx, [mails[number] for number in long], [texts[number] for number in long])
     except EngineError as error:
         logger.warning("mails are shown by their beginnings: %s", error)
         return beginnings
-    return [
-        answer if answer and _holds(answer, mail, text) else begin
-        for answer, mail, text, begin in zip(answers, mails, texts, beginnings, strict=True)
-    ]
+    for number, answer in zip(long, answers, strict=True):
+        if _holds(answer, mails[number], texts[number]):
+            beginnings[number] = answer
+    return beginnings
 
 
 async def _condense(ctx: Context, mails: Sequence[Mail], texts: Sequence[str]) -> list[str]:
@@ -157,7 +161,13 @@ def _parsed(written: str) -> dict[str, Any]:
 
 
 def _holds(answer: str, mail: Mail, text: str) -> bool:
-    """Whether a sentence says no number that the mail doesn't, and leads nowhere."""
+    """Whether a sentence says more than the subject, says no number that the mail doesn't, and leads nowhere."""
+    said_already = (mail.sender.name, mail.sender.address, mail.subject)
+    rest = answer
+    for known_part in said_already:
+        rest = rest.replace(known_part, "") if known_part else rest
+    if len(rest.strip(" :：,，.。-")) < _LEAST:
+        return False
     known = {number.lstrip("0") for number in _NUMBER.findall(f"{mail.subject} {text} {mail.date}")}
     said = {number.lstrip("0") for number in _NUMBER.findall(answer)}
     return said <= known and not _LINK.search(answer)
