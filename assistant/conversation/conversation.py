@@ -20,7 +20,7 @@ from assistant.conversation.execute import Executor, Work
 from assistant.conversation.intents import Match, Sentences
 from assistant.conversation.language import detect
 from assistant.conversation.planner import Planned, Planner
-from assistant.conversation.sessions import Sessions
+from assistant.conversation.sessions import OpenQuestion, Sessions
 from assistant.conversation.spans import Masked, mask
 from assistant.errors import AskAgain, AssistantError, Cancelled, SkillFailed
 from assistant.events import (
@@ -164,6 +164,8 @@ class Conversation:
             yield record.say(self._text(language, "conversation.dropped"), "intent")
             return
         step = self._answered(question, match, turn.text, masked, world)
+        if step is not None and question is not None:
+            record.said = f"{question.said}\n{turn.text}"
         if step is None and match and match.tool not in ("core.yes", "core.no"):
             step = self._step_of(match, masked, world, language)
         if step is None:
@@ -178,12 +180,12 @@ class Conversation:
             yield event
 
     def _answered(
-        self, question: Step | None, match: Match | None, text: str, masked: Masked, world: World
+        self, question: OpenQuestion | None, match: Match | None, text: str, masked: Masked, world: World
     ) -> Step | None:
         """The open question's step, if this turn answers it. A whole new request is a change of topic."""
         if question is None or (match and not match.tool.startswith("core.") and match.literal > 2):
             return None
-        return completed(question, text, masked, world)
+        return completed(question.step, text, masked, world)
 
     async def _follow(self, step: Step, turn: Turn, record: _Record) -> AsyncIterator[Event]:
         language = record.language
@@ -320,12 +322,9 @@ class _Record:
         self.events: list[Event] = []
         self.reply = ""
         self.via: Via = "intent"
+        self.said = turn.text
+        """The user's words that arguments may come from: this turn, and the one it answers."""
         self._started = started
-
-    @property
-    def said(self) -> str:
-        """The user's words."""
-        return self.turn.text
 
     def elapsed_ms(self) -> int:
         """Milliseconds since the turn began."""

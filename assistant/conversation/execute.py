@@ -76,12 +76,13 @@ class Executor:
         tool = self._skills.tool(call.tool)
         resolved = {name: self._resolve(tool, name, value, work) for name, value in call.args.items()}
         args = tool.schema.validate(resolved, self._clock.zone)
+        ids = self._skills.lookups(tool.skill)
         action = Action(
             id=uuid.uuid4().hex,
             tool=tool.name,
             effect=effective_effect(tool.declaration, args),
             args=args,
-            origins=of_arguments(args, call.args, work.said, self._contexts.user(), work.observations),
+            origins=of_arguments(args, call.args, work.said, self._contexts.user(), work.observations, ids),
             sensitive=tool.declaration.sensitive,
             session=work.turn.session,
         )

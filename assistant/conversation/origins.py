@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from assistant.models import Label, Observation, Origin, UserContext, join
@@ -14,17 +14,26 @@ def of_arguments(
     said: str,
     user: UserContext,
     observations: Sequence[Observation],
+    ids: Collection[str],
 ) -> dict[str, Origin]:
-    """The origin of each of `args`; `raw` are the same arguments before references were resolved."""
-    return {name: _origin(value, raw.get(name), said, user, observations) for name, value in args.items()}
+    """The origin of each of `args`; `raw` are the same arguments before references were resolved.
+
+    `ids` are arguments that our own index gave (a message's id); any other value from a result is what was read.
+    """
+    origins = {}
+    for name, value in args.items():
+        reference = raw.get(name)
+        if isinstance(reference, dict) and "$from" in reference:
+            seen = observations[reference["$from"]]
+            origins[name] = Origin(label=Label.TOOL, source=seen.tool) if name in ids else seen.origin
+        else:
+            origins[name] = _origin(value, said, user)
+    return origins
 
 
-def _origin(value: Any, raw: Any, said: str, user: UserContext, observations: Sequence[Observation]) -> Origin:
-    if isinstance(raw, dict) and "$from" in raw:
-        seen = observations[raw["$from"]]
-        return Origin(label=Label.TOOL, source=seen.tool)
+def _origin(value: Any, said: str, user: UserContext) -> Origin:
     if isinstance(value, list):
-        return join(_origin(one, None, said, user, observations) for one in value)
+        return join(_origin(one, said, user) for one in value)
     text = str(value).casefold()
     if text in said.casefold():
         return Origin(label=Label.USER)
@@ -33,5 +42,4 @@ def _origin(value: Any, raw: Any, said: str, user: UserContext, observations: Se
             return Origin(label=Label.CONTACT, source=person.name)
     if text and text in {user.name.casefold(), user.email.casefold(), user.home.casefold()}:
         return Origin(label=Label.PROFILE)
-    outside = [seen.origin for seen in observations if seen.origin.label is Label.UNTRUSTED]
-    return join(outside) if outside else Origin(label=Label.USER)
+    return Origin(label=Label.UNTRUSTED, source="model")  # its words may repeat what it read, in this turn or before

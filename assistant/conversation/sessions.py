@@ -35,6 +35,14 @@ class Undoable:
     record: dict[str, Any]
 
 
+@dataclass(frozen=True)
+class OpenQuestion:
+    """A step that waits for an answer, and the words it was made of."""
+
+    step: Step
+    said: str
+
+
 class Sessions:
     """Conversations by session name."""
 
@@ -96,16 +104,22 @@ class Sessions:
             (turn.session, turn.id, step.model_dump_json(), self._now()),
         )
 
-    def take_question(self, session: str) -> Step | None:
+    def take_question(self, session: str) -> OpenQuestion | None:
         """The step that waits for an answer; asked for once, and not for long."""
-        row = self._db.conn.execute("SELECT * FROM open_questions WHERE session = ?", (session,)).fetchone()
+        row = self._db.conn.execute(
+            "SELECT step, at, coalesce((SELECT text FROM turns WHERE id = turn), '') AS said FROM open_questions"
+            " WHERE session = ?",
+            (session,),
+        ).fetchone()
         if row is None:
             return None
         self._db.conn.execute("DELETE FROM open_questions WHERE session = ?", (session,))
         age = self._db.conn.execute(
             "SELECT (julianday(?) - julianday(?)) * 86400", (self._now(), row["at"])
         ).fetchone()[0]
-        return Step.model_validate_json(row["step"]) if age < QUESTION_LIFE.total_seconds() else None
+        if age >= QUESTION_LIFE.total_seconds():
+            return None
+        return OpenQuestion(Step.model_validate_json(row["step"]), row["said"])
 
     def can_undo(self, session: str, operation: str, tool: str, record: dict[str, Any]) -> None:
         """Remember how a write is taken back."""
