@@ -135,7 +135,9 @@ class Step(Value):
     kind: StepKind
     calls: tuple[Call, ...] = ()
     missing: tuple[str, ...] = ()
-    """For `ask`: the arguments of the (one) call that are not known yet."""
+    """For `ask`: the arguments of call `about` that are not known yet."""
+    about: int = -1
+    """For `ask`: which of the calls is asked about; the last, unless said."""
     reply: str = ""
     via: Via = "model"
 

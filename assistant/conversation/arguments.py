@@ -6,7 +6,7 @@ Decides nothing about whether a call may run; a value that is not in the words i
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from typing import Any
@@ -179,7 +179,8 @@ def _looked_up(tool: Tool, args: dict[str, Any], world: World) -> tuple[Call, ..
 
 def completed(step: Step, text: str, masked: Masked, world: World) -> Step | None:
     """The open question's step with `text` as its answer; None where `text` is no answer to it."""
-    *before, call = step.calls
+    about = step.about % len(step.calls)
+    before, call, after = step.calls[:about], step.calls[about], step.calls[about + 1 :]
     tool = world.skills.tool(call.tool)
     name = step.missing[0]
     schema = tool.schema.properties.get(name, {})
@@ -193,4 +194,17 @@ def completed(step: Step, text: str, masked: Masked, world: World) -> Step | Non
         lookup = world.skills.lookups(tool.skill).get(name)
         argument = name if lookup is None else (lookup.by[0] if known(text, world.user) else lookup.by[-1])
         answered = step_for(tool, {**call.args, argument: text.strip()}, {}, masked, world, step.via)
-    return answered.model_copy(update={"calls": (*before, *answered.calls)})
+    more = len(answered.calls) - 1
+    calls = (*before, *moved(answered.calls, about, since=0), *moved(after, more, since=about))
+    return answered.model_copy(update={"calls": calls, "about": about + more if answered.kind == "ask" else -1})
+
+
+def moved(calls: Sequence[Call], by: int, *, since: int) -> tuple[Call, ...]:
+    """The calls, with every reference to call `since` or a later one moved on `by` places."""
+
+    def place(value: Any) -> Any:
+        if isinstance(value, dict) and "$from" in value and value["$from"] >= since:
+            return value | {"$from": value["$from"] + by}
+        return value
+
+    return tuple(Call(tool=call.tool, args={name: place(value) for name, value in call.args.items()}) for call in calls)

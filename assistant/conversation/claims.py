@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 
+_DEEDS = (
+    "sent|added|scheduled|booked|paid|deleted|archived|created|transferred|forwarded|replied|saved|cancelled|canceled"
+    "|set (?:up )?(?:a|the|your) (?:reminder|timer|alarm)"
+)
 _CLAIM = re.compile(
-    r"\bI(?:['’]ve| have| just|['’]ll have)?(?: just| already| now| successfully)* (?:sent|added|scheduled|booked"
-    r"|paid|deleted|archived|created|transferred|forwarded|replied|saved|cancelled|canceled"
-    r"|set (?:up )?(?:a|the|your) (?:reminder|timer|alarm))\b"
+    r"(?<!shall )(?<!should )(?<!can )(?<!could )(?<!may )(?<!did )(?<!if )"
+    rf"\bI(?:['’]ve| have| just|['’]ll have)?(?: just| already| now| successfully)* (?:{_DEEDS})\b"
     r"|\b(?:reminder|timer|email|mail|message|transfer|event|booking) (?:has been|was|is now) (?:sent|set|added|created"
     r"|scheduled|made|booked)\b"
     r"|(?:已经?|已为您|已帮您|已给您|我(?:为您|帮您|给您|帮你|给你))(?:经|为您|帮您|给您|帮你|给你)?(?:成功)?"

@@ -9,7 +9,7 @@ import asyncio
 import logging
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from functools import partial
 
@@ -20,6 +20,7 @@ from assistant.conversation.execute import Executor, Work
 from assistant.conversation.intents import Match, Sentences
 from assistant.conversation.language import detect
 from assistant.conversation.planner import Planned, Planner
+from assistant.conversation.record import Record
 from assistant.conversation.sessions import OpenQuestion, Sessions
 from assistant.conversation.spans import Masked, mask
 from assistant.errors import AskAgain, AssistantError, Cancelled, SkillFailed
@@ -27,9 +28,7 @@ from assistant.events import (
     ApprovalWanted,
     Event,
     Failed,
-    Question,
     ReceiptIssued,
-    Reply,
     Token,
     ToolFinished,
     ToolStarted,
@@ -37,12 +36,14 @@ from assistant.events import (
     TurnStarted,
 )
 from assistant.locale import Catalogue
-from assistant.models import Approval, Language, Plan, Priority, Receipt, Step, Turn, UserContext, Via
+from assistant.models import Approval, Call, Language, Plan, Priority, Receipt, Step, Turn, UserContext
 from assistant.ports import Clock, Users
 from assistant.safety.approvals import Approvals
 from assistant.skillkit.loader import Skills
 
 _log = logging.getLogger(__name__)
+_ANSWERS = ("core.yes", "core.no", "core.undo")
+"""What answers a waiting approval; "cancel that" then means the approval, not what was done before."""
 
 
 class Conversation:
@@ -77,21 +78,21 @@ class Conversation:
     async def turn(self, turn: Turn) -> AsyncIterator[Event]:
         """All events of the turn, in order, `TurnDone` last. Turns of one session wait for each other."""
         async with self._locks[turn.session]:
-            record = _Record(turn, self._language(turn), time.monotonic())
+            record = Record(turn, self._language(turn), time.monotonic())
             async for event in self._guarded(self._take(turn, record), record):
                 yield event
 
     async def decide(self, approval: str, *, approve: bool, bound_to: str | None, turn: Turn) -> AsyncIterator[Event]:
         """Answer an approval from a surface's buttons; the events are those of a turn."""
         async with self._locks[turn.session]:
-            record = _Record(turn, self._language(turn), time.monotonic())
+            record = Record(turn, self._language(turn), time.monotonic())
             async for event in self._guarded(self._answer(approval, approve, bound_to, turn, record), record):
                 yield event
 
     async def undo(self, turn: Turn) -> AsyncIterator[Event]:
         """Take back the newest act of the turn's session."""
         async with self._locks[turn.session]:
-            record = _Record(turn, self._language(turn), time.monotonic())
+            record = Record(turn, self._language(turn), time.monotonic())
             async for event in self._guarded(self._undo(turn, record), record):
                 yield event
 
@@ -144,15 +145,14 @@ class Conversation:
 
     # --- one turn ----------------------------------------------------------------------------------------------
 
-    async def _take(self, turn: Turn, record: _Record) -> AsyncIterator[Event]:
+    async def _take(self, turn: Turn, record: Record) -> AsyncIterator[Event]:
         language = record.language
         world = self._world(language, None, None)
         masked = mask(turn.text, world.now)
         match = self._sentences.match(masked, language)
         waiting = self._approvals.pending(turn.session)
-        if match and match.tool in ("core.yes", "core.no") and len(waiting) == 1 and turn.present:
-            yes = match.tool == "core.yes"
-            async for event in self._answer(waiting[0].id, yes, waiting[0].bound_to, turn, record):
+        if match and match.tool in _ANSWERS and waiting and turn.present:
+            async for event in self._yes_or_no(match.tool == "core.yes", waiting, turn, record):
                 yield event
             return
         if match and match.tool == "core.undo":
@@ -179,6 +179,20 @@ class Conversation:
         async for event in self._follow(step, turn, record):
             yield event
 
+    async def _yes_or_no(
+        self, yes: bool, waiting: Sequence[Approval], turn: Turn, record: Record
+    ) -> AsyncIterator[Event]:
+        """A yes is for the one thing that waits; where several do, each must be named. A no is for all of them."""
+        if yes and len(waiting) > 1:
+            titles = [approval.prepared.title for approval in waiting]
+            yield record.say(
+                self._text(record.language, "conversation.several_wait", titles="\n".join(titles)), "intent"
+            )
+            return
+        for approval in waiting:
+            async for event in self._answer(approval.id, yes, approval.bound_to, turn, record):
+                yield event
+
     def _answered(
         self, question: OpenQuestion | None, match: Match | None, text: str, masked: Masked, world: World
     ) -> Step | None:
@@ -187,7 +201,7 @@ class Conversation:
             return None
         return completed(question.step, text, masked, world)
 
-    async def _follow(self, step: Step, turn: Turn, record: _Record) -> AsyncIterator[Event]:
+    async def _follow(self, step: Step, turn: Turn, record: Record) -> AsyncIterator[Event]:
         language = record.language
         if step.kind == "call":
             async for event in self._run(step, turn, record):
@@ -196,23 +210,24 @@ class Conversation:
             self._sessions.ask(turn, step)
             yield record.ask(step.reply or self._question(step, language), step.missing)
         elif step.kind == "escalate":
-            yield record.say(self._text(language, "conversation.no_model"), step.via)
+            key = "conversation.not_understood" if self._planner.ready else "conversation.no_model"
+            yield record.say(self._text(language, key), step.via)
         else:
             said = step.reply
             if step.via == "model" and claims_a_deed(said):
                 said = self._text(language, "conversation.nothing_done")
             yield record.say(said, step.via)
 
-    async def _run(self, step: Step, turn: Turn, record: _Record) -> AsyncIterator[Event]:
+    async def _run(self, step: Step, turn: Turn, record: Record) -> AsyncIterator[Event]:
         work = Work(turn=turn, language=record.language, said=record.said)
         spoken: list[str] = []
-        for call in step.calls[: self._settings.max_steps]:
+        for place, call in enumerate(step.calls[: self._settings.max_steps]):
             yield ToolStarted(turn=turn.id, session=turn.session, tool=call.tool, args=call.args, via=step.via)
             try:
                 outcome = await self._executor.run(call, work)
             except AskAgain as question:
                 yield ToolFinished(turn=turn.id, session=turn.session, tool=call.tool, ok=False)
-                self._sessions.ask(turn, step.model_copy(update={"kind": "ask", "missing": question.missing}))
+                self._sessions.ask(turn, self._interrupted(step, place, question.missing))
                 message, _ = self._catalogue.explain(question, record.language)
                 yield record.ask(message, question.missing, question.choices)
                 return
@@ -230,8 +245,26 @@ class Conversation:
         data = work.observations[-1].data if work.observations else None
         yield record.say("\n".join(spoken), step.via, data)
 
+    def _interrupted(self, step: Step, place: int, missing: tuple[str, ...]) -> Step:
+        """What is left of a step that stopped at call `place` to ask: what was written before is not written again."""
+        reads = [number for number in range(place) if self._effect(step.calls[number]) == "read"]
+        kept = [*reads, *range(place, len(step.calls))]
+        calls = []
+        for number in kept:
+            args = {
+                name: value | {"$from": kept.index(value["$from"])} if _refers_to(value, kept) else value
+                for name, value in step.calls[number].args.items()
+            }
+            calls.append(Call(tool=step.calls[number].tool, args=args))
+        return step.model_copy(
+            update={"kind": "ask", "calls": tuple(calls), "missing": missing, "about": len(reads), "reply": ""}
+        )
+
+    def _effect(self, call: Call) -> str:
+        return self._skills.tool(call.tool).declaration.effect
+
     async def _answer(
-        self, approval: str, approve: bool, bound_to: str | None, turn: Turn, record: _Record
+        self, approval: str, approve: bool, bound_to: str | None, turn: Turn, record: Record
     ) -> AsyncIterator[Event]:
         decided = self._approvals.decide(approval, approve, bound_to)
         if not approve:
@@ -243,7 +276,7 @@ class Conversation:
         yield ReceiptIssued(turn=turn.id, session=turn.session, receipt=receipt)
         yield record.say(receipt.summary, "intent")
 
-    async def _undo(self, turn: Turn, record: _Record) -> AsyncIterator[Event]:
+    async def _undo(self, turn: Turn, record: Record) -> AsyncIterator[Event]:
         outcome = await self._executor.undo(turn.session, record.language)
         if isinstance(outcome, Receipt):
             yield ReceiptIssued(turn=turn.id, session=turn.session, receipt=outcome)
@@ -251,7 +284,7 @@ class Conversation:
         else:
             yield record.say(outcome.text, "intent")
 
-    async def _guarded(self, events: AsyncIterator[Event], record: _Record) -> AsyncIterator[Event]:
+    async def _guarded(self, events: AsyncIterator[Event], record: Record) -> AsyncIterator[Event]:
         """Begin, end, keep; and turn whatever goes wrong into one sentence."""
         turn = record.turn
         yield record.keep(TurnStarted(turn=turn.id, session=turn.session, text=turn.text))
@@ -273,11 +306,11 @@ class Conversation:
 
     # --- small things ------------------------------------------------------------------------------------------
 
-    def _store(self, record: _Record) -> None:
+    def _store(self, record: Record) -> None:
         kept = [event for event in record.events if not isinstance(event, Token)]
         self._sessions.keep(record.turn, record.language, record.reply, record.via, record.elapsed_ms(), kept)
 
-    def _failed(self, error: AssistantError, record: _Record) -> Failed:
+    def _failed(self, error: AssistantError, record: Record) -> Failed:
         message, mend = self._catalogue.explain(error, record.language)
         record.reply = record.reply or message
         return Failed(turn=record.turn.id, session=record.turn.session, code=error.code, message=message, mend=mend)
@@ -299,7 +332,7 @@ class Conversation:
         """The question for the first missing argument: the skill's own, the usual one, or one from its description."""
         if step.kind != "ask":
             return ""
-        call, name = step.calls[-1], step.missing[0]
+        call, name = step.calls[step.about], step.missing[0]
         skill = call.tool.partition(".")[0]
         say = partial(self._text, language)
         for key in (f"{skill}.ask.{name}", f"conversation.ask.{name}"):
@@ -313,37 +346,8 @@ class Conversation:
         return self._text(language, "conversation.help", skills="\n".join(lines))
 
 
-class _Record:
-    """What is kept of a turn while it runs."""
-
-    def __init__(self, turn: Turn, language: Language, started: float) -> None:
-        self.turn = turn
-        self.language = language
-        self.events: list[Event] = []
-        self.reply = ""
-        self.via: Via = "intent"
-        self.said = turn.text
-        """The user's words that arguments may come from: this turn, and the one it answers."""
-        self._started = started
-
-    def elapsed_ms(self) -> int:
-        """Milliseconds since the turn began."""
-        return round((time.monotonic() - self._started) * 1000)
-
-    def keep(self, event: Event) -> Event:
-        """Remember the event for the transcript."""
-        self.events.append(event)
-        return event
-
-    def say(self, text: str, via: Via, data: object = None) -> Reply:
-        """The reply."""
-        self.reply, self.via = text, via
-        return Reply(turn=self.turn.id, session=self.turn.session, text=text, via=via, data=data)
-
-    def ask(self, text: str, missing: tuple[str, ...], choices: tuple[str, ...] = ()) -> Question:
-        """The question."""
-        self.reply = text
-        return Question(turn=self.turn.id, session=self.turn.session, text=text, missing=missing, choices=choices)
+def _refers_to(value: object, kept: list[int]) -> bool:
+    return isinstance(value, dict) and value.get("$from") in kept
 
 
 def _supported(language: str | None) -> Language | None:

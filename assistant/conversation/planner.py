@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from assistant.conversation import prompt
-from assistant.conversation.arguments import PEOPLE, World, step_for
+from assistant.conversation.arguments import PEOPLE, World, moved, step_for
 from assistant.conversation.people import known
 from assistant.conversation.sessions import Exchange
 from assistant.conversation.shortlist import Shortlist, terms
@@ -93,10 +93,12 @@ class Planner:
         try:
             decided = json.loads(written)
         except ValueError:  # the output was cut at max_tokens
-            return Step(kind="reply", reply=reply.text, via="model") if reply.text else Step(kind="escalate")
+            return Step(kind="reply", reply=reply.text) if reply.text else Step(kind="escalate")
         if decided["do"] == "reply":
-            return Step(kind="reply", reply=decided["text"].strip(), via="model")
+            return Step(kind="reply", reply=decided["text"].strip())
         allowed = {tool.name: tool for tool in tools}
+        if any(call["tool"] not in allowed for call in decided["calls"]):  # an engine that does not keep to grammars
+            return Step(kind="escalate")
         return joined([self._ground(allowed[call["tool"]], call["args"], masked, world) for call in decided["calls"]])
 
     def _ground(self, tool: Tool, args: Mapping[str, Any], masked: Masked, world: World) -> Step:
@@ -146,30 +148,26 @@ class ReplyReader:
 
 
 def joined(steps: Sequence[Step]) -> Step:
-    """Several grounded calls as one step; the first one that lacks something asks for it."""
+    """Several grounded calls as one step; the first one that lacks something asks for it, what can't be is refused."""
     calls: list[Call] = []
+    asking: tuple[int, Step] | None = None
     for step in steps:
-        offset = len(calls)
-        calls += [Call(tool=call.tool, args=_shifted(call.args, offset)) for call in step.calls]
-        if step.kind == "ask":
-            return Step(kind="ask", calls=tuple(calls), missing=step.missing, via=step.via)
-    return Step(kind="call", calls=tuple(_without_repeats(calls)), via=steps[-1].via)
+        if step.kind == "refuse":
+            return step
+        repeated = all(call in calls for call in step.calls) and not any(_refers(call) for call in step.calls)
+        if repeated:  # a small model likes to say the same call twice
+            continue
+        calls += moved(step.calls, len(calls), since=0)
+        if step.kind == "ask" and asking is None:
+            asking = (len(calls) - 1, step)
+    if asking is None:
+        return Step(kind="call", calls=tuple(calls), via=steps[-1].via)
+    about, step = asking
+    return step.model_copy(update={"calls": tuple(calls), "about": about})
 
 
-def _without_repeats(calls: Sequence[Call]) -> list[Call]:
-    """A small model likes to say the same call twice; a reference is never repeated."""
-    kept: list[Call] = []
-    for call in calls:
-        if call not in kept or any(isinstance(value, dict) for value in call.args.values()):
-            kept.append(call)
-    return kept
-
-
-def _shifted(args: Mapping[str, Any], offset: int) -> dict[str, Any]:
-    return {
-        name: value | {"$from": value["$from"] + offset} if isinstance(value, dict) and "$from" in value else value
-        for name, value in args.items()
-    }
+def _refers(call: Call) -> bool:
+    return any(isinstance(value, dict) for value in call.args.values())
 
 
 def _is_time(tool: Tool, name: str) -> bool:

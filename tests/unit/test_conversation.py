@@ -281,3 +281,52 @@ async def test_words_find_their_places(talk: Talk, text: str, tool: str, args: d
     assert plan.via == "intent"
     assert plan.calls[0].tool == tool
     assert args.items() <= plan.calls[0].args.items()
+
+
+async def test_cancel_that_refuses_what_waits_and_undoes_nothing_else(talk: Talk) -> None:
+    await talk.say("remind me tomorrow at 9 to call the clinic")
+    await talk.say("reply to my sister that Friday afternoon works")
+    await talk.say("cancel that")
+    assert not talk.services.approvals.pending("s")
+    assert "clinic" in await talk.reply("show my reminders")
+
+
+async def test_a_yes_to_two_things_at_once_approves_none(talk: Talk) -> None:
+    await talk.say("reply to my sister that Friday afternoon works")
+    await talk.say("reply to my sister that Saturday works too")
+    assert "Several" in await talk.reply("yes")
+    assert not await talk.services.outbox.list()
+    assert len(talk.services.approvals.pending("s")) == 2
+
+
+TWO = json.dumps(
+    {
+        "do": "act",
+        "calls": [
+            {"tool": "reminders.timer", "args": {"duration": "10 minutes", "label": "tea"}},
+            {"tool": "reminders.cancel", "args": {}},
+            {"tool": "reminders.list", "args": {}},
+        ],
+    }
+)
+
+
+@pytest.mark.parametrize("talk", [[TWO]], indirect=True)
+async def test_a_question_in_the_middle_repeats_nothing_and_loses_nothing(talk: Talk) -> None:
+    events = await talk.say("now a timer for tea of 10 minutes, then cancel one reminder, then list the reminders left")
+    assert [event.missing for event in events if event.type == "question"] == [("text",)]
+    events = await talk.say("tea")
+    tools = [event.tool for event in events if event.type == "tool-started"]
+    assert tools.count("reminders.timer") <= 1
+    assert tools[-2:] == ["reminders.cancel", "reminders.list"]
+
+
+@pytest.mark.parametrize("talk", [[act("reminders.add", text="renew", when="30 February")]], indirect=True)
+async def test_the_model_can_not_make_the_impossible_possible(talk: Talk) -> None:
+    events = await talk.say("it is about renewing the passport on February 30th, so remember")
+    assert not [event for event in events if event.type == "tool-started"]
+
+
+@pytest.mark.parametrize("talk", [[act("bank.rob", amount="1")]], indirect=True)
+async def test_a_tool_that_was_not_offered_is_not_understood(talk: Talk) -> None:
+    assert "other words" in await talk.reply("could you perhaps take care of that thing")
