@@ -42,6 +42,8 @@ from assistant.safety.approvals import Approvals
 from assistant.skillkit.loader import Skills
 
 _log = logging.getLogger(__name__)
+_BARE_ANSWER = 2
+"""So few words may answer a question in another script: a name, a number with its unit."""
 _ANSWERS = ("core.yes", "core.no", "core.undo")
 """What answers a waiting approval; "cancel that" then means the approval, not what was done before."""
 
@@ -226,7 +228,7 @@ class Conversation:
             try:
                 outcome = await self._executor.run(call, work)
             except AskAgain as question:
-                yield ToolFinished(turn=turn.id, session=turn.session, tool=call.tool, ok=False)
+                yield ToolFinished(turn=turn.id, session=turn.session, tool=call.tool, ok=True)
                 self._sessions.ask(turn, self._interrupted(step, place, question.missing))
                 message, _ = self._catalogue.explain(question, record.language)
                 yield record.ask(message, question.missing, question.choices)
@@ -323,7 +325,16 @@ class Conversation:
         return World(now or self._clock.now(), user or self._users.current(), self._skills, explain, text)
 
     def _language(self, turn: Turn) -> Language:
-        return _supported(turn.language) or detect(turn.text)
+        """The turn's own; what has no language of its own ("30", or a name as an answer) stays in the last turn's."""
+        wanted = _supported(turn.language)
+        if wanted:
+            return wanted
+        last = self._sessions.history(turn.session, 1)
+        before = _supported(last[0].language) if last else None
+        found = detect(turn.text, before or "en")
+        if before and found != before and len(turn.text.split()) <= _BARE_ANSWER and self._sessions.asks(turn.session):
+            return before if turn.text.isascii() else found
+        return found
 
     def _text(self, language: str, key: str, /, **data: object) -> str:
         return self._catalogue.text(language, key, **data)
@@ -338,7 +349,10 @@ class Conversation:
         for key in (f"{skill}.ask.{name}", f"conversation.ask.{name}"):
             if self._catalogue.has(key):
                 return say(key, **{arg: value for arg, value in call.args.items() if isinstance(value, str)})
-        return say("conversation.ask.any", what=name.replace("_", " "))
+        described = next(
+            (one.description for one in self._skills.tool(call.tool).schema.arguments if one.name == name), ""
+        )
+        return say("conversation.ask.any", what=described or name.replace("_", " "))
 
     def _help(self, language: Language) -> str:
         manifests = [skill.manifest for _, skill in sorted(self._skills.loaded.items())]

@@ -13,7 +13,7 @@ from typing import Any
 
 from assistant.conversation.origins import of_arguments
 from assistant.conversation.sessions import Sessions
-from assistant.errors import NotFound, PolicyDenied, SkillFailed
+from assistant.errors import NotFound, PolicyDenied, Rejected, SkillFailed
 from assistant.models import (
     Action,
     Approval,
@@ -106,15 +106,19 @@ class Executor:
         return await self._outbox.submit(redeemed)
 
     async def undo(self, session: str, language: Language) -> Result | Receipt:
-        """Take back the newest act of the session: a held outward one, else a write. Raises NotFound, Conflict."""
+        """Take back the session's newest act, a held outward one or a write. Raises NotFound, Conflict, Rejected."""
         held = [one for one in await self._outbox.list(open_only=True) if one.session == session]
         write = self._sessions.last_undoable(session)
         now = self._clock.now()
         for operation in held:
-            if operation.state == "APPROVED" and now < operation.release_at:
+            newer = write is None or operation.created_at >= write.at
+            if newer and operation.state == "APPROVED" and now < operation.release_at:
                 return await self._outbox.cancel(operation.id)
         if write is None:
             raise NotFound("conversation.nothing_to_undo")
+        if write.record is None:
+            self._sessions.undone(write.operation)  # said once; the next "undo" means what was before it
+            raise Rejected("conversation.cannot_undo", tool=write.tool)
         tool = self._skills.tool(write.tool)
         result = await tool.undo(self._contexts.of(tool.skill, language, operation=write.operation), write.record)
         self._sessions.undone(write.operation)
@@ -124,8 +128,7 @@ class Executor:
     def _observed(self, tool: Tool, action: Action, result: Result, work: Work) -> Observation:
         receipt = None
         if action.effect == "write":
-            if result.undo is not None:
-                self._sessions.can_undo(work.turn.session, action.id, tool.name, result.undo)
+            self._sessions.can_undo(work.turn.session, action.id, tool.name, result.undo)
             receipt = Receipt(
                 operation=action.id, tool=tool.name, outcome="done", summary=result.text, at=self._clock.now()
             )

@@ -34,8 +34,9 @@ _POLITE = {
 _DROPPED = re.escape(PUNCTUATION_STR)
 _BORDER = re.compile(r"(?<=[一-鿿])\s+(?=[!-~])|(?<=[!-~])\s+(?=[一-鿿])")
 """Spaces that people put between Chinese and Latin script; templates have none there."""
-_STRAYS = {"text": "when", "sender": "period", "query": "period", "subject": "period"}
-"""Wildcards at whose edge hassil leaves a time, and the slot that the time belongs in."""
+_WHOLE = ("body", "note")
+"""Wildcards whose words are passed on as they are: a time in a message's text is no time of the sending."""
+_LEFT_OVER = re.compile(r"\s+(?:on|at|in|by|for|from|since)$", re.IGNORECASE)
 _QUOTES = {("'", "'"), ('"', '"'), ("“", "”"), ("‘", "’"), ("「", "」"), ("『", "』"), ("《", "》")}
 _END = " \t\n.。!！?？…~～,，;；"
 
@@ -57,6 +58,7 @@ class Sentences:
 
     def __init__(self, files: Iterable[Path]) -> None:
         self._templates: dict[str, Templates] = {}
+        self._times: dict[str, set[str]] = {}
         self.examples: dict[str, list[str]] = {}
         """By tool: its templates' texts, for the shortlist."""
         data: dict[str, dict[str, list[dict[str, Any]]]] = {language: {} for language in LANGUAGES}
@@ -94,7 +96,7 @@ class Sentences:
             else:
                 slots[name] = str(entity.value).strip(_END)
         wild = sum(len(text) for text in slots.values()) + len(times)
-        times |= self._stray_times(slots, times, masked)
+        times |= self._stray_times(result.intent.name, slots, times, masked)
         return Match(
             tool=result.intent.name,
             fixed=fixed,
@@ -103,18 +105,18 @@ class Sentences:
             literal=len(masked.text) - wild,
         )
 
-    @staticmethod
-    def _stray_times(slots: dict[str, str], times: Mapping[str, int], masked: Masked) -> dict[str, int]:
+    def _stray_times(
+        self, tool: str, slots: dict[str, str], times: Mapping[str, int], masked: Masked
+    ) -> dict[str, int]:
         """A time at the edge of a wildcard is the time of the whole: "remind me to call Mum tomorrow"."""
-        for name, kind in _STRAYS.items():
-            words = slots.get(name, "")
-            if kind in times or not words:
-                continue
-            for index in masked.of_kind(kind):
-                mark = token(index)
-                if words != mark and (words.startswith(mark) or words.endswith(mark)):
-                    slots[name] = words.replace(mark, "").strip(_END)
-                    return {kind: index}
+        kinds = [kind for kind in TIME_SLOTS if kind in self._times.get(tool, ()) and kind not in times]
+        for name, words in slots.items():
+            for kind in kinds if name not in _WHOLE else ():
+                for index in masked.of_kind(kind):
+                    mark = token(index)
+                    if words != mark and (words.startswith(mark) or words.endswith(mark)):
+                        slots[name] = re.sub(_LEFT_OVER, "", words.replace(mark, "").strip(_END))
+                        return {kind: index}
         return {}
 
     def _compile(self, language: str, tools: Mapping[str, list[dict[str, Any]]]) -> Templates:
@@ -125,6 +127,7 @@ class Sentences:
             for entry in entries:
                 for sentence in entry["sentences"]:
                     wildcards.update(name for name in _SLOT.findall(sentence) if name not in TIME_SLOTS)
+                    self._times.setdefault(tool, set()).update(set(_SLOT.findall(sentence)) & set(TIME_SLOTS))
                     self.examples.setdefault(tool, []).append(sentence)
                 blocks.append({"sentences": entry["sentences"], "metadata": {"args": entry.get("args", {})}})
             intents[tool] = {"data": blocks}

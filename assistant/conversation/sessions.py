@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from assistant.events import Event
@@ -28,11 +28,13 @@ class Exchange:
 
 @dataclass(frozen=True)
 class Undoable:
-    """A write that its skill can take back."""
+    """A write, and how its skill takes it back."""
 
     operation: str
     tool: str
-    record: dict[str, Any]
+    record: dict[str, Any] | None
+    """None where its skill gave no way back."""
+    at: datetime
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,11 @@ class Sessions:
             (turn.session, turn.id, step.model_dump_json(), self._now()),
         )
 
+    def asks(self, session: str) -> bool:
+        """Whether a question waits for its answer."""
+        row = self._db.conn.execute("SELECT 1 FROM open_questions WHERE session = ?", (session,)).fetchone()
+        return row is not None
+
     def take_question(self, session: str) -> OpenQuestion | None:
         """The step that waits for an answer; asked for once, and not for long."""
         row = self._db.conn.execute(
@@ -121,8 +128,8 @@ class Sessions:
             return None
         return OpenQuestion(Step.model_validate_json(row["step"]), row["said"])
 
-    def can_undo(self, session: str, operation: str, tool: str, record: dict[str, Any]) -> None:
-        """Remember how a write is taken back."""
+    def can_undo(self, session: str, operation: str, tool: str, record: dict[str, Any] | None) -> None:
+        """Remember a write and how it is taken back; one that can't be is kept too, so that no other is meant."""
         self._db.conn.execute(
             "INSERT OR REPLACE INTO undoable VALUES (?, ?, ?, ?, ?, NULL)",
             (operation, session, tool, json.dumps(record, ensure_ascii=False), self._now()),
@@ -131,11 +138,13 @@ class Sessions:
     def last_undoable(self, session: str) -> Undoable | None:
         """The newest write of this session that is not taken back yet."""
         row = self._db.conn.execute(
-            "SELECT operation, tool, record FROM undoable WHERE session = ? AND undone_at IS NULL"
+            "SELECT operation, tool, record, at FROM undoable WHERE session = ? AND undone_at IS NULL"
             " AND julianday(?) - julianday(at) < ? ORDER BY at DESC, rowid DESC LIMIT 1",
             (session, self._now(), UNDO_LIFE / timedelta(days=1)),
         ).fetchone()
-        return Undoable(row["operation"], row["tool"], json.loads(row["record"])) if row else None
+        if row is None:
+            return None
+        return Undoable(row["operation"], row["tool"], json.loads(row["record"]), datetime.fromisoformat(row["at"]))
 
     def undone(self, operation: str) -> None:
         """Mark a write as taken back."""

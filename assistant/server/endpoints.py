@@ -187,7 +187,9 @@ async def skills(request: Request) -> Response:
     problems = {fault.name: known.catalogue.explain(fault, tongue)[0] for fault in known.skills.problems}
     for item in items:
         item["problem"] = problems.pop(str(item["name"]), None)
-    items += [{"name": name, "enabled": False, "problem": problem} for name, problem in problems.items()]
+    items += [
+        {"name": name, "enabled": False, "source": "user", "problem": problem} for name, problem in problems.items()
+    ]
     return answer({"items": items})
 
 

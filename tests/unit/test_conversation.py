@@ -330,3 +330,19 @@ async def test_the_model_can_not_make_the_impossible_possible(talk: Talk) -> Non
 @pytest.mark.parametrize("talk", [[act("bank.rob", amount="1")]], indirect=True)
 async def test_a_tool_that_was_not_offered_is_not_understood(talk: Talk) -> None:
     assert "other words" in await talk.reply("could you perhaps take care of that thing")
+
+
+async def test_what_can_not_be_taken_back_is_said_and_nothing_older_is_taken_instead(talk: Talk) -> None:
+    await talk.say("remind me tomorrow at 9 to call the clinic")
+    talk.services.sessions.can_undo("s", "op", "weather.note", None)
+    assert "can't be taken back" in await talk.reply("undo")
+    assert "clinic" in await talk.reply("show my reminders")
+    await talk.say("undo")
+    assert "clinic" not in await talk.reply("show my reminders")
+
+
+async def test_an_answer_without_a_language_of_its_own_keeps_the_conversations(talk: Talk) -> None:
+    await talk.say("提醒我浇花")
+    events = await talk.say("10:30")
+    assert "浇花" in next(event for event in events if event.type == "reply").text
+    assert "提醒" in next(event for event in events if event.type == "reply").text

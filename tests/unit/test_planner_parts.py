@@ -46,6 +46,10 @@ def test_an_act_is_no_reply() -> None:
         "已经为您发送邮件",
         "我已经帮您设置好了提醒",
         "已为您预订酒店。",
+        "I'll remind you tomorrow.",
+        "Noted: Ben paid 11 euros.",
+        "记下：Ben 付了 €11.00。",
+        "好的，我会在明天提醒您。",
     ],
 )
 def test_a_claimed_deed_is_noticed(text: str) -> None:
@@ -59,6 +63,7 @@ def test_a_claimed_deed_is_noticed(text: str) -> None:
         "I can send an email for you.",
         "Shall I set a reminder?",
         "你可以发送邮件。",
+        "I will explain it: light scatters.",
         "天空是蓝色的，因为瑞利散射。",
         "The letter was sent by Napoleon in 1805.",
     ],
