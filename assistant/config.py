@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
@@ -166,8 +166,11 @@ def flat(config: Config) -> dict[str, Any]:
     return dict(_leaves(config.model_dump(mode="json")))
 
 
-def change(file: Path, key: str, value: str) -> Config:
-    """Set `key` in the user's file, keeping its comments. Nothing is written if the result is not valid."""
+def change(file: Path, key: str, value: str, *, check: Callable[[Config], None] = lambda _: None) -> Config:
+    """Set `key` in the user's file, keeping its comments. Nothing is written if the result is not valid.
+
+    `check` may raise what else is wrong with the result, before it is written.
+    """
     yaml = YAML()
     tree = (yaml.load(file.read_text(encoding="utf-8")) if file.exists() else None) or CommentedMap()
     _set(tree, key, _scalar(value))
@@ -175,6 +178,7 @@ def change(file: Path, key: str, value: str) -> Config:
         config = Config.model_validate(_plain(tree))
     except ValidationError as error:
         raise _explain(error, file, {}, {}) from error
+    check(config)
     temporary = file.with_suffix(".tmp")
     file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with temporary.open("w", encoding="utf-8") as out:

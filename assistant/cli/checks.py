@@ -38,6 +38,7 @@ def folders(shell: Shell) -> Iterator[Finding]:
             yield Finding("folders", "warn", "folder_open", {"folder": folder})
     if sound:
         yield Finding("folders", "ok", "folders", {"folder": paths.data})
+    yield Finding("log", "ok", "log", {"file": paths.logs / "assistant.log"})
 
 
 def settings(shell: Shell) -> Iterator[Finding]:

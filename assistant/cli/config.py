@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import Any
 
 import typer
@@ -12,6 +13,7 @@ from assistant.cli import shell as shells
 from assistant.cli.exits import UsageProblem
 from assistant.cli.help import Command
 from assistant.cli.shell import Shell
+from assistant.config import Config
 from assistant.errors import ConfigError
 
 _HEAD = "# Your settings. Only what differs from the defaults belongs here; `assistant config show` lists all keys.\n"
@@ -78,11 +80,25 @@ def set_value(
 
     shell = shells.of(context)
     try:
-        change(shell.paths.config_file, key, value)
+        change(shell.paths.config_file, key, value, check=partial(_check_skill, shell, key))
     except ConfigError as error:
         raise _refused(error, key) from error
     shell.say("config.changed", key=key, value=value, file=shell.paths.config_file)
     shell.note_restart()
+
+
+def _check_skill(shell: Shell, key: str, settings: Config) -> None:
+    """A skill's own settings are declared in its manifest. Raises ConfigError."""
+    from assistant.resources import bundled
+    from assistant.skillkit.manifest import read_manifest
+    from assistant.skillkit.settings import check
+
+    part, _, rest = key.partition(".")
+    name = rest.partition(".")[0]
+    for folder in (bundled("skills") / name, shell.paths.skills / name):
+        if part == "skills" and name and (folder / "skill.yaml").is_file():
+            check(read_manifest(folder), settings.skills[name].settings)
+            return
 
 
 def path(context: typer.Context) -> None:

@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 from assistant.errors import Conflict, Rejected, SkillFailed
+from assistant.resources import bundled
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{1,30}")
 _TEMPLATE = Path(__file__).parent / "template"
@@ -24,7 +25,7 @@ def new_skill(name: str, folder: Path) -> Path:
 
     Raises Rejected (the name), Conflict (it exists), SkillFailed (it can't be written).
     """
-    if not _NAME.fullmatch(name) or keyword.iskeyword(name) or name in _RESERVED:
+    if not _NAME.fullmatch(name) or keyword.iskeyword(name) or name in _RESERVED or (bundled("skills") / name).exists():
         raise Rejected("skillkit.bad_name", name=name[:80])
     target = folder / name
     words = name.replace("_", " ")
