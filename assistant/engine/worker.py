@@ -74,8 +74,8 @@ class Worker:
 
     def serve(self) -> None:
         """Answer until `shutdown`."""
-        threading.Thread(target=self._listen, daemon=True).start()
         self._pipe.send(0, "hello", pid=os.getpid())
+        threading.Thread(target=self._listen, daemon=True).start()
         while True:
             message = self._jobs.get()
             number, operation = message["id"], message.get("op")
@@ -102,7 +102,7 @@ class Worker:
                 elif message.get("op") == "ping":
                     self._pipe.send(number, "result")
                 elif message.get("op") == "cancel":
-                    self._cancelled.add(int(message.get("target", -1)))
+                    self._cancelled.add(message["target"] if isinstance(message.get("target"), int) else -1)
                 else:
                     self._jobs.put(message)
         except frames.FrameError as error:

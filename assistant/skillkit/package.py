@@ -61,13 +61,21 @@ def load_package(folder: Path, manifest: Manifest) -> Package:
     return package
 
 
+_VERSIONS: dict[str, tuple[Path, int]] = {}
+"""The file and newest change of every skill that is imported now."""
+
+
 def _imported(folder: Path, name: str) -> ModuleType:
     if PACKAGE not in sys.modules:
         root = ModuleType(PACKAGE, "The skills that run in this process.")
         root.__path__ = []
         sys.modules[PACKAGE] = root
-    _forget(name)
     full, file = f"{PACKAGE}.{name}", folder / "__init__.py"
+    version = (file, max((one.stat().st_mtime_ns for one in folder.glob("*.py")), default=0))
+    known = sys.modules.get(full)
+    if known is not None and _VERSIONS.get(full) == version:  # imported once while it does not change
+        return known
+    _forget(name)
     spec = importlib.util.spec_from_file_location(full, file, submodule_search_locations=[str(folder)])
     if spec is None or spec.loader is None or not file.is_file():
         raise Fault("skillkit.no_code", file=str(file))
@@ -78,6 +86,7 @@ def _imported(folder: Path, name: str) -> ModuleType:
     except (Exception, SystemExit) as error:
         raise Fault("skillkit.import_failed", problem=_where(error, folder)) from error
     setattr(sys.modules[PACKAGE], name, module)
+    _VERSIONS[full] = version
     return module
 
 

@@ -6,6 +6,10 @@ import os
 from pathlib import Path
 
 import pytest
+from anyio import open_process as open_process
+
+# anyio imports its processes when they are first used; pytest then rewrites them deep inside a test, where CPython 3.11
+# fails with "AST constructor recursion depth mismatch". So they are imported here.
 
 SMALL_MODEL = "smollm2-135m-instruct"
 
