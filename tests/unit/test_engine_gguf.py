@@ -109,7 +109,7 @@ def test_mutations_of_a_sound_file_are_read_or_refused(tmp_path: Path) -> None:
         _attempt(file, bytes(data[: dice.choice((len(data), dice.randrange(len(data))))]))
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rest=st.binary(max_size=300))
 def test_random_bytes_behind_the_magic_are_read_or_refused(tmp_path: Path, rest: bytes) -> None:
     _attempt(tmp_path / "m.gguf", b"GGUF\x03\0\0\0" + rest)

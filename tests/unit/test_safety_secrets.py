@@ -21,12 +21,6 @@ from assistant.safety.secrets import SystemSecrets, allowed, open_secrets
 from assistant.safety.vault import KeySource, Vault, key_source
 
 
-@pytest.fixture(autouse=True)
-def _cheap_scrypt(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
-    if "real_cost" not in request.node.name:
-        monkeypatch.setattr("assistant.safety.vault._N", 2**4)
-
-
 @pytest.fixture
 def vault(tmp_path: Path) -> Vault:
     file = tmp_path / "vault.json"
