@@ -1,8 +1,15 @@
-"""What unit tests share: a vault that opens at once."""
+"""What unit tests share: a vault that opens at once, and data files that are parsed once for all tests."""
 
 from __future__ import annotations
 
+import functools
+
 import pytest
+
+from assistant.locale import catalogue
+
+# A daemon reads each catalogue once in its life; the hundred of them in one test process need not parse it each time.
+catalogue.read = functools.cache(catalogue.read)
 
 
 @pytest.fixture(autouse=True)
