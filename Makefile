@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 export ASSISTANT_MODELS ?= $(CURDIR)/.assistant/models
 SMALL_MODEL := smollm2-135m-instruct
 TESTS := $(wildcard tests/unit tests/integration tests/e2e)
-BENCHES ?= overhead outbox utterances
+BENCHES ?= overhead worker outbox utterances fuzz
 
 .PHONY: demo install setup test check bench clean
 

@@ -232,7 +232,7 @@ def _leaves(message: Message) -> Iterator[Message]:
     while stack and seen < _PARTS:
         part, depth = stack.pop()
         seen += 1
-        payload = part.get_payload()
+        payload = part.get_payload() if part.is_multipart() else None  # reading a leaf's text can fail on its charset
         if isinstance(payload, list) and part.get_content_maintype() == "multipart" and depth < _DEPTH:
             stack.extend((child, depth + 1) for child in reversed(payload) if isinstance(child, Message))
         else:
@@ -262,17 +262,13 @@ def _name(part: Message) -> str:
 
 
 def _payload(part: Message) -> bytes:
-    payload = part.get_payload()
-    if isinstance(payload, list):
-        try:
-            return b"\r\n".join(child.as_bytes() for child in payload if isinstance(child, Message))
-        except Exception:  # a mail that was parsed but can't be written again
-            return b""
     try:
+        if part.is_multipart():
+            return b"\r\n".join(child.as_bytes() for child in part.get_payload() if isinstance(child, Message))
         data = part.get_payload(decode=True)
-    except Exception:  # an unknown transfer encoding or broken base64
-        data = None
-    return data if isinstance(data, bytes) else str(payload or "").encode("utf-8", "surrogateescape")
+        return data if isinstance(data, bytes) else str(part.get_payload() or "").encode("utf-8", "surrogateescape")
+    except Exception:  # can't be written again, an unknown transfer encoding, broken base64, a charset that is no name
+        return b""
 
 
 def _text(part: Message) -> str:

@@ -237,3 +237,10 @@ def test_deep_and_huge_structures_are_bounded() -> None:
         nested = b"Content-Type: multipart/mixed; boundary=" + boundary + b"\r\n\r\n--" + boundary + b"\r\n" + nested
     parse(b"From: a@example.org\r\n" + nested)
     assert len(parse(raw(b"a " * 500_000)).text) <= 200_000
+
+
+def test_a_charset_with_a_null_in_it_loses_the_text_at_most() -> None:
+    mail = b'Subject: Hello\nContent-Type: text/plain; charset="utf\x00-8"\n\nBonjour \xe9\n'
+    found = parse(mail)
+    assert found.subject == "Hello"
+    assert "Bonjour" in found.text
