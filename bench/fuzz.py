@@ -241,7 +241,7 @@ async def _request(client: httpx.AsyncClient, rng: random.Random) -> httpx.Respo
     endpoint = rng.choice(ENDPOINTS)
     path = endpoint.path.replace("{id}", rng.choice(("x", "%00", "a" * 300, "..%2f..", "%F0%9F%A6%8A")))
     if rng.random() < 0.1:
-        path = "/" + "".join(rng.choice("abc/%.?") for _ in range(12)).replace("%", "%25")
+        path = "/" + "".join(rng.choice("abc/%.?") for _ in range(12)).replace("%", "%25").lstrip("/")
     body: Any = {"text": rng.choice(_INTERESTING)} if rng.random() < 0.3 else anything(rng)
     raw = json.dumps(body).encode()
     if rng.random() < 0.3:
