@@ -13,6 +13,8 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from assistant.values import format_duration
+
 MAX_TEXT = 100_000
 """Characters of one text."""
 _MONEY = re.compile(r"[+-]?\d{1,15}(?:\.\d{1,8})?", re.ASCII)
@@ -112,18 +114,6 @@ def _duration(value: Any, zone: ZoneInfo) -> timedelta:
     return value
 
 
-def write_duration(value: timedelta) -> str:
-    """ISO 8601 without weeks: `PT10M`, `P1DT2H30M`, `PT0S`."""
-    minutes, seconds = divmod(value.seconds, 60)
-    hours, minutes = divmod(minutes, 60)
-    fraction = f".{value.microseconds:06d}".rstrip("0") if value.microseconds else ""
-    clock = "".join(f"{number}{unit}" for number, unit in ((hours, "H"), (minutes, "M")) if number)
-    if seconds or fraction:
-        clock += f"{seconds}{fraction}S"
-    days = f"{value.days}D" if value.days else ""
-    return f"P{days}T{clock}" if clock else f"P{days}" if days else "PT0S"
-
-
 KINDS: dict[str, Kind] = {
     kind.name: kind
     for kind in (
@@ -132,7 +122,7 @@ KINDS: dict[str, Kind] = {
         Kind("bool", _boolean, bool, {"type": "boolean"}),
         Kind("date", _day, date.isoformat, {"type": "string", "format": "date"}),
         Kind("datetime", _moment, datetime.isoformat, {"type": "string", "format": "date-time"}),
-        Kind("duration", _duration, write_duration, {"type": "string", "format": "duration"}),
+        Kind("duration", _duration, format_duration, {"type": "string", "format": "duration"}),
         Kind("money", _money, write_money, {"type": "string", "pattern": r"^-?[0-9]{1,15}(\.[0-9]{1,8})?$"}),
     )
 }
