@@ -35,14 +35,14 @@ class Started:
 
 
 def spawn(output: Path) -> Started:
-    """Run `assistant daemon run` in a session of its own, its output appended to a file of the user's alone."""
+    """Run the daemon in a session of its own, its output appended to a file of the user's alone."""
     if output.exists() and output.stat().st_size > _OUTPUT_KEPT:
         output.unlink()
     descriptor = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     try:
         offset = os.fstat(descriptor).st_size
         process = subprocess.Popen(
-            [sys.executable, "-m", "assistant", "daemon", "run", "--background"],
+            [sys.executable, "-m", "assistant.cli.background"],
             stdin=subprocess.DEVNULL,
             stdout=descriptor,
             stderr=descriptor,

@@ -147,7 +147,7 @@ class Home:
         """Start the daemon without waiting for it."""
         with (self.paths.logs / "bench.out").open("ab") as output:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "assistant", "daemon", "run"],
+                [sys.executable, "-m", "assistant.cli.background"],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,

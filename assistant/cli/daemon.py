@@ -31,18 +31,16 @@ def register(app: typer.Typer) -> None:
     app.add_typer(commands, name="daemon", rich_help_panel="setup")
 
 
-def run(context: typer.Context, background: bool = typer.Option(False, "--background", hidden=True)) -> None:
+def run(context: typer.Context) -> None:
     """Run it here, until Ctrl-C."""
     import asyncio
-    import gc
 
-    gc.disable()  # until all is loaded (`serve` turns it on): a fifth of the time of a cold start
     from assistant.daemon import serve
 
     shell = shells.of(context)
     loaded = shell.loaded
     shell.paths.make()
-    asyncio.run(serve(shell.paths, loaded, foreground=not background))
+    asyncio.run(serve(shell.paths, loaded))
 
 
 def start(context: typer.Context) -> None:

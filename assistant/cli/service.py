@@ -137,7 +137,7 @@ def launch_agent(paths: Paths, environment: dict[str, str] | None = None) -> byt
     return plistlib.dumps(
         {
             "Label": LABEL,
-            "ProgramArguments": [sys.executable, "-m", "assistant", "daemon", "run", "--background"],
+            "ProgramArguments": [sys.executable, "-m", "assistant.cli.background"],
             "EnvironmentVariables": {name: environment[name] for name in _KEPT if environment.get(name)},
             "RunAtLoad": True,
             "KeepAlive": {"SuccessfulExit": False},

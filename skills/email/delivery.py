@@ -19,7 +19,6 @@ from assistant.skillkit import (
 
 from .compose import Letter
 from .mailbox import Mailbox, opened
-from .smtp import Lost, hand_to_sendmail, hand_to_server, server
 
 logger = logging.getLogger(__name__)
 _SENDMAIL = Path("/usr/sbin/sendmail")
@@ -28,6 +27,8 @@ _SENDMAIL = Path("/usr/sbin/sendmail")
 @commit("send", "reply", "forward")
 async def deliver(ctx: Context, operation: Operation) -> str:
     """Hand the mail over; its Message-ID. Raises SkillFailed (not sent) or Uncertain."""
+    from .smtp import Lost, hand_to_sendmail, hand_to_server, server  # its libraries cost a start 30 ms
+
     letter = Letter.of(operation.prepared.payload)
     mailbox = _mailbox(ctx)
     if letter.hidden and mailbox is not None:

@@ -1,4 +1,7 @@
-"""Bytes and HTML to plain text: charsets, hidden parts, links. Knows no mail and raises nothing."""
+"""Bytes and HTML to plain text: charsets, hidden parts, links. Knows no mail and raises nothing.
+
+The libraries are imported where they are used: a start of the program that reads no mail need not wait for them.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,6 @@ import re
 import unicodedata
 from html import unescape
 from urllib.parse import urlsplit
-
-import nh3
-from charset_normalizer import from_bytes
-from inscriptis import get_text
-from inscriptis.model.config import ParserConfig
 
 HTML_LIMIT = 400_000
 TEXT_LIMIT = 200_000
@@ -53,7 +51,7 @@ _HIDING = re.compile(
     re.IGNORECASE,
 )
 _HIDDEN_ATTRIBUTE = re.compile(r'(<[a-z0-9]+(?: [a-z-]+="[^"]*")*?) hidden="[^"]*"')
-_TAGS = nh3.ALLOWED_TAGS | {"body", "font", "section", "article", "header", "footer", "main", "figure", "title"}
+_MORE_TAGS = {"body", "font", "section", "article", "header", "footer", "main", "figure", "title"}
 _DROPPED = {"script", "style", "title", "head", "noscript", "template", "object", "svg", "math", "textarea", "select"}
 _SELF_LINK = re.compile(r"\[(?:mailto:)?([^\s\[\]]{1,200})\]\((?:mailto:)?\1/?\)")
 # Tags that must be closed; cleaning and rendering take the square of their depth.
@@ -98,6 +96,8 @@ def _codec(declared: str | None) -> str | None:
 def _guess(data: bytes) -> str:
     if _COMMON_HANZI.fullmatch(data):
         return data.decode("gb18030", "replace")
+    from charset_normalizer import from_bytes
+
     try:
         best = from_bytes(data[:20_000], cp_isolation=_GUESSES).best()
     except Exception:  # a detector that fails must not lose the mail
@@ -127,6 +127,10 @@ def fold(text: str) -> str:
 
 def html_to_text(html: str) -> str:
     """What a person would see of `html`, with link targets; scripts, styles and hidden parts are left out."""
+    import nh3
+    from inscriptis import get_text
+    from inscriptis.model.config import ParserConfig
+
     html = html[:HTML_LIMIT]
     if _depth(html) > _NESTED:  # no mailer writes that: the words alone
         words = re.sub(r"<[^<>]*>?", " ", _BLOCK.sub(" ", html))
@@ -134,7 +138,7 @@ def html_to_text(html: str) -> str:
     try:
         safe = nh3.clean(
             html,
-            tags=_TAGS - _DROPPED,
+            tags=(nh3.ALLOWED_TAGS | _MORE_TAGS) - _DROPPED,
             clean_content_tags=_DROPPED,
             attributes={"*": {"style", "hidden"}, "a": {"href"}, "font": {"size"}},
             attribute_filter=_attribute,
