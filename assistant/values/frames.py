@@ -99,7 +99,7 @@ def _single(frame: Atom, now: datetime, prefer: Preference) -> Moment | Impossib
     if day == today and prefer == "future":
         day, hour, minute = _today(frame, day, hour, minute, fixed, free, now)
     at = wall.combine(day, hour, minute, now.tzinfo)
-    return Moment(at, _precision(frame), vague=frame.vague or frame.clock is None)
+    return Moment(at, _precision(frame), vague=frame.vague or frame.clock is None, dated=frame.day is not None)
 
 
 def _today(

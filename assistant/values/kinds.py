@@ -22,6 +22,8 @@ class Moment:
     """The hour is ours, or the person said "around"."""
     recurrence: str | None = None
     """RFC 5545 RRULE without its prefix."""
+    dated: bool = True
+    """Whether a day was said: "4 pm" alone names none."""
 
     @property
     def day(self) -> date:
