@@ -8,20 +8,21 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time
 from typing import Any
 
-from assistant.conversation.people import known, plain
+from assistant.conversation.filling import money, sayable, span_arguments
+from assistant.conversation.people import account, known, plain
 from assistant.conversation.spans import Masked
 from assistant.errors import AskAgain, AssistantError, Rejected
 from assistant.models import Call, Step, UserContext, Via
 from assistant.skillkit.loader import Skills, Tool
-from assistant.values import Duration, Impossible, Moment, Period, Span, format_duration, parse_integer
+from assistant.skillkit.schema import Argument
+from assistant.values import parse_integer, parse_money
 
 PEOPLE = frozenset({"sender", "to", "cc", "attendees", "name", "counterparty"})
 """Arguments that hold people, in every skill of the contract."""
-_STARTS = ("when", "start", "since", "depart", "depart_at", "check_in")
-_ENDS = ("until", "end", "return_date", "check_out")
+ACCOUNTS = frozenset({"account", "from_account"})
+"""Arguments that hold one of the user's own bank accounts."""
 _HEADLINE = 50
 _ADDRESS = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
@@ -48,10 +49,11 @@ def step_for(
     February). `words` are arguments and selectors as said (or fixed); `times` are numbers of spans by slot.
     """
     args: dict[str, Any] = dict(words)
+    names = sayable(tool, world.skills)
     try:
-        for slot, index in times.items():
-            args |= time_arguments(tool, slot, masked.spans[index], world)
-        args = {name: _of_type(tool, name, value, world) for name, value in args.items()}
+        spans = {slot: masked.spans[index] for slot, index in times.items()}
+        args |= span_arguments(spans, names, world.text)
+        args = {name: _of_type(names.get(name), name, value, world) for name, value in args.items()}
     except AskAgain as question:
         said = {name: value for name, value in args.items() if name not in question.missing}
         return Step(
@@ -63,73 +65,37 @@ def step_for(
         )
     except Rejected as refusal:
         return Step(kind="refuse", calls=(Call(tool=tool.name),), reply=world.explain(refusal), via=via)
+    for name, fields in world.skills.from_user(tool.skill).items():
+        if name in tool.schema.required and not args.get(name):
+            args[name] = next((value for field in fields if (value := getattr(world.user, field, ""))), None)
     for name, source in world.skills.derived(tool.skill).items():
         if name in tool.schema.required and not args.get(name) and args.get(source):
             args[name] = headline(str(args[source]))
     calls = _looked_up(tool, args, world)
-    last = calls[-1]
-    missing = tuple(name for name in tool.schema.required if last.args.get(name) in (None, "", []))
-    if missing:
-        return Step(kind="ask", calls=(*calls[:-1], last), missing=missing, via=via)
+    for place, call in enumerate(calls):
+        required = world.skills.tool(call.tool).schema.required
+        missing = tuple(name for name in required if call.args.get(name) in (None, "", []))
+        if missing:
+            return Step(kind="ask", calls=calls, missing=missing, about=place - len(calls), via=via)
     return Step(kind="call", calls=calls, via=via)
 
 
-def time_arguments(tool: Tool, slot: str, span: Span, world: World) -> dict[str, Any]:
-    """The arguments of `tool` that a time expression fills, as ISO text. Raises Rejected for an impossible one."""
-    value = span.value
-    if isinstance(value, Impossible):
-        raise Rejected("conversation.impossible_time", what=span.text, why=world.text(value.why, **value.data))
-    properties = tool.schema.properties
-    if isinstance(value, Duration):
-        return {"duration": format_duration(value.length)} if "duration" in properties else {}
-    start = next((name for name in _STARTS if name in properties), None)
-    end = next((name for name in _ENDS if name in properties), None)
-    if isinstance(value, Period) or slot == "period":
-        first, last = (value.start, value.end) if isinstance(value, Period) else (value.at.date(), value.at.date())
-        return {
-            name: _edge(properties[name], day, at)
-            for name, day, at in ((start, first, time.min), (end, last, time(23, 59)))
-            if name and name != "when"
-        } or ({start: _edge(properties[start], first, time.min)} if start else {})
-    if start is None:
-        return {end: _point(properties[end], value)} if end else {}
-    filled: dict[str, Any] = {start: _point(properties[start], value)}
-    if value.recurrence and "recurrence" in properties:
-        filled["recurrence"] = value.recurrence
-    return filled
-
-
-def _edge(schema: Mapping[str, Any], day: date, at: time) -> str:
-    return day.isoformat() if _format(schema) == "date" else datetime.combine(day, at).isoformat(timespec="minutes")
-
-
-def _point(schema: Mapping[str, Any], value: Moment) -> str:
-    if _format(schema) == "date":
-        return value.at.date().isoformat()
-    local = value.at.replace(tzinfo=None)
-    return local.isoformat(timespec="seconds" if local.second else "minutes")
-
-
-def _format(schema: Mapping[str, Any]) -> str:
-    options = [schema, *schema.get("anyOf", ())]
-    return next((str(option["format"]) for option in options if "format" in option), "")
-
-
-def _kind(schema: Mapping[str, Any]) -> str:
-    options = [schema, *schema.get("anyOf", ())]
-    return next((str(option["type"]) for option in options if option.get("type") not in (None, "null")), "string")
-
-
-def _of_type(tool: Tool, name: str, value: Any, world: World) -> Any:
+def _of_type(argument: Argument | None, name: str, value: Any, world: World) -> Any:
+    many = argument is not None and argument.many
     if name in PEOPLE:
         people = value if isinstance(value, list) else _several(str(value))
         resolved = [person(str(word), world.user, name) for word in people]
-        return resolved if _kind(tool.schema.properties.get(name, {})) == "array" else resolved[0]
-    kind = _kind(tool.schema.properties.get(name, {}))
-    if kind == "array" and not isinstance(value, list):
+        return resolved if many else resolved[0]
+    if many and not isinstance(value, list):
         return [value]
-    if kind == "integer" and isinstance(value, str):
+    if argument is None or not isinstance(value, str):
+        return value
+    if argument.type == "int":
         return parse_integer(value)
+    if argument.type == "money" and (amount := parse_money(value)) is not None:
+        return money(amount, value)
+    if name in ACCOUNTS:
+        return account(value, world.user)
     return value
 
 
@@ -158,23 +124,28 @@ def headline(text: str) -> str:
 
 
 def _looked_up(tool: Tool, args: dict[str, Any], world: World) -> tuple[Call, ...]:
-    """The call, preceded by one that finds an id nobody says."""
+    """The call, preceded by one that finds what nobody says: an id, or all the money there is."""
     lookups = world.skills.lookups(tool.skill)
+    own = tool.schema.properties
     for argument in tool.schema.required:
-        lookup = lookups.get(argument)
-        if lookup is None or args.get(argument):
+        if argument not in lookups or args.get(argument):
             continue
+        lookup = max(lookups[argument], key=lambda one: sum(name in args for name in one.by))
         finder = world.skills.tool(f"{tool.skill}.{lookup.tool}")
-        selectors = {name: args.pop(name) for name in lookup.by if name in args and name not in tool.schema.properties}
-        own = {name: args[name] for name in lookup.by if name in args}
-        if not selectors and not own:
+        selectors = {name: args[name] for name in lookup.by if name in args and name not in own}
+        if not selectors:
+            selectors = {name: args[name] for name in lookup.by if name in args}
+        if not selectors and not lookup.bare:
             continue
-        single = _kind(tool.schema.properties[argument]) != "array"
-        if single and "limit" in finder.schema.properties:
+        for name, selector in lookup.also.items():
+            if selector in selectors:
+                args.setdefault(name, selectors[selector])
+        if not tool.schema.argument(argument).many and "limit" in finder.schema.properties:
             selectors.setdefault("limit", 1)
-        first = Call(tool=finder.name, args=selectors or own)
-        return first, Call(tool=tool.name, args=args | {argument: {"$from": 0, "field": lookup.field}})
-    return (Call(tool=tool.name, args={name: value for name, value in args.items() if name in tool.schema.properties}),)
+        first = Call(tool=finder.name, args=selectors)
+        kept = {name: value for name, value in args.items() if name in own}
+        return first, Call(tool=tool.name, args=kept | {argument: {"$from": 0, "field": lookup.field}})
+    return (Call(tool=tool.name, args={name: value for name, value in args.items() if name in own}),)
 
 
 def completed(step: Step, text: str, masked: Masked, world: World) -> Step | None:
@@ -183,20 +154,34 @@ def completed(step: Step, text: str, masked: Masked, world: World) -> Step | Non
     before, call, after = step.calls[:about], step.calls[about], step.calls[about + 1 :]
     tool = world.skills.tool(call.tool)
     name = step.missing[0]
-    schema = tool.schema.properties.get(name, {})
-    if _format(schema) in ("date", "date-time", "duration"):
-        slot = "duration" if _format(schema) == "duration" else "when"
-        times = masked.of_kind(slot)
-        if not times:
-            return None
-        answered = step_for(tool, call.args, {slot: times[0]}, masked, world, step.via)
+    asked = tool.schema.argument(name)
+    slots = _ANSWERED_BY.get(asked.type, ())
+    for slot in slots:
+        if found := masked.of_kind(slot):
+            named = name if slot in ("amount", "count") or asked.type == "duration" else slot
+            answered = step_for(tool, call.args, {named: found[0]}, masked, world, step.via)
+            break
     else:
-        lookup = world.skills.lookups(tool.skill).get(name)
-        argument = name if lookup is None else (lookup.by[0] if known(text, world.user) else lookup.by[-1])
+        if slots:
+            return None
+        lookups = world.skills.lookups(tool.skill).get(name)
+        argument = name
+        if lookups:
+            argument = lookups[0].by[0] if known(text, world.user) else lookups[0].by[-1]
         answered = step_for(tool, {**call.args, argument: text.strip()}, {}, masked, world, step.via)
     more = len(answered.calls) - 1
     calls = (*before, *moved(answered.calls, about, since=0), *moved(after, more, since=about))
     return answered.model_copy(update={"calls": calls, "about": about + more if answered.kind == "ask" else -1})
+
+
+_ANSWERED_BY = {
+    "date": ("when", "period"),
+    "datetime": ("when", "period"),
+    "duration": ("duration",),
+    "money": ("amount",),
+    "int": ("count",),
+}
+"""Slots whose spans answer a question for an argument of that type; for other types the words do."""
 
 
 def moved(calls: Sequence[Call], by: int, *, since: int) -> tuple[Call, ...]:

@@ -126,7 +126,7 @@ class Conversation:
     # --- deciding ----------------------------------------------------------------------------------------------
 
     def _by_template(self, masked: Masked, world: World, language: Language) -> Step | None:
-        match = self._sentences.match(masked, language)
+        match = self._sentences.match(masked, language, world.user)
         return self._step_of(match, masked, world, language) if match else None
 
     def _step_of(self, match: Match, masked: Masked, world: World, language: Language) -> Step:
@@ -151,7 +151,7 @@ class Conversation:
         language = record.language
         world = self._world(language, None, None)
         masked = mask(turn.text, world.now)
-        match = self._sentences.match(masked, language)
+        match = self._sentences.match(masked, language, world.user)
         waiting = self._approvals.pending(turn.session)
         if match and match.tool in _ANSWERS and waiting and turn.present:
             async for event in self._yes_or_no(match.tool == "core.yes", waiting, turn, record):

@@ -12,13 +12,13 @@ from hassil import Intents as Templates
 from hassil import RecognizeResult, SlotList, TextSlotList, recognize_all
 from hassil.util import PUNCTUATION_STR
 
+from assistant.conversation.people import account_names
 from assistant.conversation.spans import Masked, token
 from assistant.locale import LANGUAGES
 from assistant.locale.catalogue import read
-from assistant.models import Language
+from assistant.models import Language, UserContext
+from assistant.skillkit.templates import LIVE_SLOTS, SLOT, SPAN_SLOTS
 
-TIME_SLOTS = ("when", "period", "duration")
-_SLOT = re.compile(r"\{(\w+)(?::\w+)?\}")
 _POLITE = {
     "en": re.compile(
         r"^(?:(?:hey|hi|hello|ok|okay|so|well|um+|uh+|please|(?:can|could|would|will) you(?: please)?"
@@ -31,9 +31,13 @@ _POLITE = {
         r"|[,，\s]*(?:好吗|好不好|可以吗|行吗|谢谢你|谢谢|吧|吗|呢|呀|啊|一下)$"
     ),
 }
+_FILLERS = re.compile(
+    r"(?<![\w'])(?:um+|uh+|erm?|hmm+|you know|like i said|i guess)(?![\w'])[\s,，]*|(?:嗯+|呃+|额|那个那个|就是说|怎么说呢)[\s,，、]*", re.IGNORECASE
+)
 _DROPPED = re.escape(PUNCTUATION_STR)
 _BORDER = re.compile(r"(?<=[一-鿿])\s+(?=[!-~])|(?<=[!-~])\s+(?=[一-鿿])")
 """Spaces that people put between Chinese and Latin script; templates have none there."""
+_TIMES = ("when", "period", "duration")
 _WHOLE = ("body", "note")
 """Wildcards whose words are passed on as they are: a time in a message's text is no time of the sending."""
 _LEFT_OVER = re.compile(r"\s+(?:on|at|in|by|for|from|since)$", re.IGNORECASE)
@@ -43,7 +47,7 @@ _END = " \t\n.。!！?？…~～,，;；"
 
 @dataclass(frozen=True)
 class Match:
-    """What a template found: a tool, its fixed arguments, its slots' words, and the numbers of its time spans."""
+    """What a template found: a tool, its fixed arguments, its slots' words, and the numbers of its spans by slot."""
 
     tool: str
     fixed: Mapping[str, Any]
@@ -69,47 +73,60 @@ class Sentences:
         for language, tools in data.items():
             self._templates[language] = self._compile(language, tools)
 
-    def match(self, masked: Masked, language: Language) -> Match | None:
-        """The surest match of the whole sentence, or None."""
-        text = masked.text.strip(_END)
-        stripped = _stripped(text, language)
-        for candidate in dict.fromkeys((stripped, text, _BORDER.sub("", stripped))):
-            found = [self._read(result, masked) for result in self._recognize(candidate, masked, language)]
-            if found:
-                return max(found, key=lambda match: (match.literal, len(match.times), -len(match.slots)))
+    def match(self, masked: Masked, language: Language, user: UserContext | None = None) -> Match | None:
+        """The surest match of the whole sentence, or None. Contacts and accounts are the user's."""
+        live = _live_lists(user or UserContext())
+        for text in dict.fromkeys((masked.text, masked.counted)):
+            bare = text.strip(_END)
+            stripped = _stripped(_FILLERS.sub("", bare), language)
+            for candidate in dict.fromkeys((stripped, bare, _BORDER.sub("", stripped))):
+                found = [
+                    self._read(result, masked, text) for result in self._recognize(candidate, masked, language, live)
+                ]
+                if found:
+                    return max(found, key=lambda match: (match.literal, len(match.times), -len(match.slots)))
         return None
 
-    def _recognize(self, text: str, masked: Masked, language: Language) -> Iterable[RecognizeResult]:
-        lists: dict[str, SlotList] = {
-            slot: TextSlotList.from_tuples([(token(index), index) for index in masked.of_kind(slot)], name=slot)
-            for slot in TIME_SLOTS
-        }
-        return recognize_all(text, self._templates[language], slot_lists=lists, language=language)
+    def warm(self) -> None:
+        """Compile all templates, which hassil does at the first match: so that no person waits for it."""
+        for language in LANGUAGES:
+            self.match(Masked("…", (), "…", "…"), language)
 
-    def _read(self, result: RecognizeResult, masked: Masked) -> Match:
+    def _recognize(
+        self, text: str, masked: Masked, language: Language, live: Mapping[str, SlotList]
+    ) -> Iterable[RecognizeResult]:
+        lists: dict[str, SlotList] = {
+            slot: TextSlotList.from_tuples(((token(index), index) for index in masked.of_kind(slot)), False, slot)
+            for slot in SPAN_SLOTS
+        }
+        return recognize_all(text, self._templates[language], slot_lists={**lists, **live}, language=language)
+
+    def _read(self, result: RecognizeResult, masked: Masked, text: str) -> Match:
         slots: dict[str, str] = {}
         times: dict[str, int] = {}
         fixed: dict[str, Any] = dict((result.intent_metadata or {}).get("args", {}))
+        known = 0
         for name, entity in result.entities.items():
-            if name in TIME_SLOTS:
-                times[name] = int(entity.value)
+            if isinstance(entity.value, int):
+                times[name] = entity.value
             else:
-                slots[name] = str(entity.value).strip(_END)
-        wild = sum(len(text) for text in slots.values()) + len(times)
+                slots[name] = str(entity.text or entity.value).strip(_END)
+                known += 0 if entity.is_wildcard else len(slots[name])
+        wild = sum(len(words) for words in slots.values()) - known + len(times)
         times |= self._stray_times(result.intent.name, slots, times, masked)
         return Match(
             tool=result.intent.name,
             fixed=fixed,
-            slots={name: masked.restore(_as_said(text, masked.text, name)) for name, text in slots.items()},
+            slots={name: masked.restore(_as_said(words, text, name)) for name, words in slots.items()},
             times=times,
-            literal=len(masked.text) - wild,
+            literal=len(text) - wild,
         )
 
     def _stray_times(
         self, tool: str, slots: dict[str, str], times: Mapping[str, int], masked: Masked
     ) -> dict[str, int]:
         """A time at the edge of a wildcard is the time of the whole: "remind me to call Mum tomorrow"."""
-        kinds = [kind for kind in TIME_SLOTS if kind in self._times.get(tool, ()) and kind not in times]
+        kinds = [kind for kind in _TIMES if kind in self._times.get(tool, ()) and kind not in times]
         for name, words in slots.items():
             for kind in kinds if name not in _WHOLE else ():
                 for index in masked.of_kind(kind):
@@ -126,14 +143,26 @@ class Sentences:
             blocks = []
             for entry in entries:
                 for sentence in entry["sentences"]:
-                    wildcards.update(name for name in _SLOT.findall(sentence) if name not in TIME_SLOTS)
-                    self._times.setdefault(tool, set()).update(set(_SLOT.findall(sentence)) & set(TIME_SLOTS))
+                    names = {name for name, _ in SLOT.findall(sentence)}
+                    wildcards |= names.difference(SPAN_SLOTS, LIVE_SLOTS)
+                    self._times.setdefault(tool, set()).update(names.intersection(_TIMES))
                     self.examples.setdefault(tool, []).append(sentence)
                 blocks.append({"sentences": entry["sentences"], "metadata": {"args": entry.get("args", {})}})
             intents[tool] = {"data": blocks}
         return Templates.from_dict(
             {"language": language, "intents": intents, "lists": {name: {"wildcard": True} for name in wildcards}}
         )
+
+
+def _live_lists(user: UserContext) -> dict[str, SlotList]:
+    names = {
+        "contact": [name for person in user.contacts for name in (person.name, *person.aliases, str(person.email or ""))],
+        "account": account_names(user),
+    }
+    return {
+        kind: TextSlotList.from_tuples(((name, name) for name in dict.fromkeys(found) if name), False, kind)
+        for kind, found in names.items()
+    }
 
 
 def _as_said(slot: str, sentence: str, name: str) -> str:

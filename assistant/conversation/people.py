@@ -37,5 +37,30 @@ def known(word: str, user: UserContext) -> list[Person]:
     return []
 
 
+def account(word: str, user: UserContext) -> str:
+    """The user's own account of that name or kind ("my current account", 储蓄账户); else the words themselves."""
+    said = word.casefold()
+    for one in user.accounts:
+        if one.name.casefold() in said or any(form in said for form in _ACCOUNT_WORDS.get(one.name.casefold(), ())):
+            return one.name
+    return word
+
+
+_ACCOUNT_WORDS = {
+    "checking": ("current", "chequing", "giro", "everyday", "活期", "支票", "日常", "courant", "corriente", "普通預金", "普通预金"),
+    "savings": ("saving", "储蓄", "存款", "定期", "spar", "épargne", "ahorro", "貯蓄", "預金"),
+}
+"""How people call the usual kinds of account beside the name that the bank gives."""
+
+
+def account_names(user: UserContext) -> list[str]:
+    """All words that mean one of the user's accounts, for templates."""
+    names = []
+    for one in user.accounts:
+        words = _ACCOUNT_WORDS.get(one.name.casefold(), ())
+        names += [one.name, *(word for word in words if len(word) > 1)]
+    return names
+
+
 def _same_address(person: Person, word: str) -> bool:
     return bool(person.email) and word.casefold() == str(person.email).casefold()

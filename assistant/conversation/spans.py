@@ -1,4 +1,4 @@
-"""Time expressions taken out of a sentence before templates are matched, and put back afterwards.
+"""Times, money and numbers taken out of a sentence before templates are matched, and put back afterwards.
 
 A span becomes one character of Unicode's private use area, so that `{when}` can stand beside a wildcard even in
 Chinese, where no space parts the two (seen: `提醒我{when}{text}` never matches otherwise).
@@ -6,21 +6,46 @@ Chinese, where no space parts the two (seen: `提醒我{when}{text}` never match
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from assistant.values import Duration, Impossible, Moment, Period, Span, find
+from assistant.values import (
+    Duration,
+    Impossible,
+    Interval,
+    Moment,
+    Money,
+    Number,
+    Period,
+    Span,
+    find,
+    find_money,
+    find_numbers,
+)
 
 _FIRST = 0xE000
 _MOST = 64
+_CORRECTION = re.compile(
+    r"([\ue000-\ue03f])[\s,，、.…]*(?:(?:no|nope|wait|sorry|actually|scratch that|make (?:it|that)|or rather|i mean(?:t)?"
+    r"|不对|不是|不不|错了|说错了|啊不|哦不|呃不|不|应该是|我是说)[\s,，、.…]+|(?:不对|不是|说错了|啊不|应该是)){1,3}(?:the\s|for\s|on\s|at\s|是)?"
+    r"([\ue000-\ue03f])",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True)
 class Masked:
-    """A sentence whose time expressions are single characters."""
+    """A sentence whose times and amounts are single characters."""
 
-    text: str
+    said: str
+    """The sentence itself."""
     spans: tuple[Span, ...]
+    text: str
+    """Times and money masked."""
+    counted: str
+    """Bare numbers masked as well."""
 
     def restore(self, text: str) -> str:
         """The words behind every token in `text`."""
@@ -33,7 +58,7 @@ class Masked:
         return [index for index in range(len(self.spans)) if token(index) in text]
 
     def of_kind(self, slot: str) -> list[int]:
-        """Numbers of the spans that may fill a `{when}`, `{period}` or `{duration}` slot."""
+        """Numbers of the spans that may fill a slot of that kind."""
         return [index for index, span in enumerate(self.spans) if fits(span, slot)]
 
 
@@ -43,24 +68,65 @@ def token(index: int) -> str:
 
 
 def mask(text: str, now: datetime) -> Masked:
-    """Take the time expressions out of `text`."""
-    spans = tuple(find(text, now))[:_MOST]
+    """Take the times, the money and the numbers out of `text`; of a self-correction the last word counts."""
+    sure = _apart([*find(text, now), *find_money(text)])
+    numbers = [span for span in find_numbers(text) if not any(_overlap(span, other) for other in sure)]
+    spans = tuple([*sure, *numbers][:_MOST])
+    return Masked(
+        text,
+        spans,
+        _corrected(_masked(text, spans[: len(sure)]), spans),
+        _corrected(_masked(text, spans), spans),
+    )
+
+
+def _apart(spans: Iterable[Span]) -> list[Span]:
+    """Without overlaps: the longer expression is the one meant."""
+    chosen: list[Span] = []
+    for span in sorted(spans, key=lambda one: (one.start - one.end, one.start)):
+        if not any(_overlap(span, other) for other in chosen):
+            chosen.append(span)
+    return sorted(chosen, key=lambda one: one.start)
+
+
+def _overlap(one: Span, other: Span) -> bool:
+    return one.start < other.end and other.start < one.end
+
+
+def _masked(text: str, spans: tuple[Span, ...]) -> str:
     parts: list[str] = []
     position = 0
-    for index, span in enumerate(spans):
+    for index, span in sorted(enumerate(spans), key=lambda one: one[1].start):
         parts += (text[position : span.start], token(index))
         position = span.end
-    parts.append(text[position:])
-    return Masked("".join(parts), spans)
+    return "".join((*parts, text[position:]))
+
+
+def _corrected(text: str, spans: tuple[Span, ...]) -> str:
+    """ "Tuesday no wait Thursday" → "Thursday"; both must be of one kind."""
+
+    def last(match: re.Match[str]) -> str:
+        first, second = (spans[ord(match[group]) - _FIRST] for group in (1, 2))
+        alike = any(fits(first, slot) and fits(second, slot) for slot in _FITTING)
+        return match[2] if alike else match.group()
+
+    return _CORRECTION.sub(last, text)
+
+
+_FITTING: dict[str, tuple[type, ...]] = {
+    "when": (Moment, Interval, Impossible),
+    "period": (Period, Moment, Interval, Impossible),
+    "duration": (Duration,),
+    "amount": (Money, Number),
+    "count": (Number,),
+}
 
 
 def fits(span: Span, slot: str) -> bool:
-    """Whether a span can stand in a slot. What is impossible (30 February) fits all, so that it can be refused."""
+    """Whether a span can stand in a slot. What is impossible (30 February) fits all times, so that it is refused."""
     value = span.value
-    if isinstance(value, Impossible):
+    if slot == "period" and isinstance(value, Moment) and value.recurrence:
+        return False
+    if slot == "duration" and isinstance(value, Impossible):
         return True
-    if slot == "duration":
-        return isinstance(value, Duration)
-    if slot == "period":
-        return isinstance(value, Period) or (isinstance(value, Moment) and not value.recurrence)
-    return isinstance(value, Moment)
+    return isinstance(value, _FITTING[slot])

@@ -327,13 +327,17 @@ class Skills:
             raise NotFound("skillkit.no_such_tool", tool=name)
         return self.loaded[skill].tools[short]
 
-    def lookups(self, skill: str) -> Mapping[str, Lookup]:
+    def lookups(self, skill: str) -> Mapping[str, tuple[Lookup, ...]]:
         """How the skill's arguments that nobody says are found, by argument."""
         return self.loaded[skill].manifest.lookups if skill in self.loaded else {}
 
     def derived(self, skill: str) -> Mapping[str, str]:
         """Arguments that are made of the beginning of another one, by argument."""
         return self.loaded[skill].manifest.derived if skill in self.loaded else {}
+
+    def from_user(self, skill: str) -> Mapping[str, tuple[str, ...]]:
+        """Arguments of a skill that are the user's own where nobody names them."""
+        return self.loaded[skill].manifest.from_user if skill in self.loaded else {}
 
     def settings(self, skill: str) -> Mapping[str, Any]:
         """The skill's settings, checked, with defaults."""

@@ -47,6 +47,10 @@ class Lookup(Value):
     """Arguments of that tool that a sentence may name instead: `sender`, `query`."""
     field: str
     """The field of its items that is the value."""
+    also: dict[str, str] = Field(default_factory=dict)
+    """Arguments of the call itself that take a selector's value as well: `from_account: account`."""
+    bare: bool = False
+    """Whether it is looked up even where the sentence names no selector ("cancel my booking")."""
 
 
 class Permissions(Value):
@@ -70,14 +74,24 @@ class Manifest(Value):
     languages: tuple[str, ...] = ("en", "zh")
     tools: dict[str, ToolDeclaration]
     """By the tool's name without the skill's: `search`, not `email.search`."""
-    lookups: dict[str, Lookup] = Field(default_factory=dict)
-    """By argument name, for all tools of the skill: `message_id: {tool: search, by: [sender, query], …}`."""
+    lookups: dict[str, tuple[Lookup, ...]] = Field(default_factory=dict)
+    """By argument name, for all tools of the skill: `message_id: {tool: search, by: [sender, query], …}`. Of several
+    the one is taken that has most of its selectors named."""
+    from_user: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """A required argument that nobody named is this of the user, the first that is known: `origin: [home_airport]`."""
     derived: dict[str, str] = Field(default_factory=dict)
     """An argument that is made of the beginning of another where nobody says it: `subject: body`."""
     permissions: Permissions = Permissions()
     settings: dict[str, Setting] = Field(default_factory=dict)
     enabled: bool = True
     """Bundled skills only: on unless the user turns it off."""
+
+    @field_validator("lookups", mode="before")
+    @classmethod
+    def _one_or_several(cls, lookups: Any) -> Any:
+        if not isinstance(lookups, dict):
+            return lookups
+        return {name: [one] if isinstance(one, dict) else one for name, one in lookups.items()}
 
     @field_validator("name")
     @classmethod

@@ -156,7 +156,8 @@ def leaves(declaration: ToolDeclaration) -> bool:
 
 
 def _check_lookups(package: Package) -> None:
-    for argument, lookup in package.manifest.lookups.items():
+    pairs = [(argument, one) for argument, lookups in package.manifest.lookups.items() for one in lookups]
+    for argument, lookup in pairs:
         finder = package.schemas.get(lookup.tool)
         if finder is None:
             raise Fault("skillkit.lookup_tool", argument=argument, tool=lookup.tool)

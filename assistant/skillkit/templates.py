@@ -9,17 +9,20 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
-TIME_SLOTS = frozenset({"when", "period", "duration"})
-"""Slots that hold a time and not the argument of their name."""
+SPAN_SLOTS = frozenset({"when", "period", "duration", "amount", "count"})
+"""Slots that hold what the value parsers read, and not the words of the argument of their name."""
+LIVE_SLOTS = frozenset({"contact", "account"})
+"""Slots that hold one of what the user has."""
 LEAST_WORDS = 2
 """Letters or characters of its own that a template must always have."""
-_SLOT = re.compile(r"\{(\w+)(?::\w+)?\}")
+SLOT = re.compile(r"\{(\w+)(?::(\w+))?\}")
+"""`{kind}` or `{kind:argument}`."""
 
 
 def fault(sentence: str, arguments: Collection[str]) -> str:
     """Why the template can't be used, as a key below `skillkit.template`; empty if it can.
 
-    `arguments` are the names that its slots may have beside the time slots.
+    `arguments` are the names that its slots may have beside those of `SPAN_SLOTS`.
     """
     from hassil import parse_sentence  # only where there are templates to check
     from hassil.parser import ParseError
@@ -30,8 +33,10 @@ def fault(sentence: str, arguments: Collection[str]) -> str:
         return "unreadable"
     if least < LEAST_WORDS:
         return "too_wide"
-    if any(slot not in TIME_SLOTS and slot not in arguments for slot in _SLOT.findall(sentence)):
-        return "unknown_slot"
+    for kind, named in SLOT.findall(sentence):
+        argument = named or ("" if kind in SPAN_SLOTS else kind)
+        if argument and argument not in arguments:
+            return "unknown_slot"
     return ""
 
 
