@@ -39,7 +39,7 @@ def list_all(context: typer.Context, as_json: bool = typer.Option(False, "--json
     rows = [
         (
             str(skill.get("name", "")),
-            shell.text("skills.on" if skill.get("enabled") else "skills.off"),
+            _state(shell, skill),
             str(skill.get("version", "")),
             shell.text(f"skills.source.{skill.get('source', 'bundled')}"),
             str(skill.get("description", "")),
@@ -66,7 +66,7 @@ def show(
         return
     shell.line(f"{skill['name']} {skill.get('version', '')}", style="bold")
     shell.line(str(skill.get("description", "")))
-    shell.line(shell.text("skills.on" if skill.get("enabled") else "skills.off"))
+    shell.line(_state(shell, skill))
     if skill.get("problem"):
         shell.line(words(skill["problem"]), style="yellow")
     if skill.get("enabled") and skill.get("source") != "bundled" and not skill.get("sandboxed"):
@@ -124,6 +124,12 @@ def words(problem: Any) -> str:
     if isinstance(problem, dict):
         return " ".join(str(problem[key]) for key in ("message", "mend") if problem.get(key)) or str(problem)
     return str(problem)
+
+
+def _state(shell: Shell, skill: dict[str, Any]) -> str:
+    """`on`, `off`, or `planned` where it is on but has no code yet."""
+    on = "planned" if skill.get("planned") else "on"
+    return shell.text(f"skills.{on}" if skill.get("enabled") else "skills.off")
 
 
 def _consents(shell: Shell, skill: dict[str, Any]) -> bool:

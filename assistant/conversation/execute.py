@@ -9,6 +9,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from assistant.conversation.origins import of_arguments
@@ -34,6 +35,7 @@ from assistant.safety.policy import effective_effect, judge
 from assistant.skillkit.contexts import Contexts
 from assistant.skillkit.declare import Result
 from assistant.skillkit.loader import Skills, Tool
+from assistant.skillkit.planned import not_there
 
 
 @dataclass
@@ -74,6 +76,8 @@ class Executor:
         Raises AskAgain, SkillFailed, PolicyDenied.
         """
         tool = self._skills.tool(call.tool)
+        if self._skills.planned(tool.skill):  # before anything is judged: no yes is asked for what can't be done
+            raise not_there(tool.skill, partial(self._text, work.language))
         resolved = {name: self._resolve(tool, name, value, work) for name, value in call.args.items()}
         args = tool.schema.validate(resolved, self._clock.zone)
         ids = self._skills.lookups(tool.skill)

@@ -176,6 +176,7 @@ async def skills(request: Request) -> Response:
             "name": name,
             "version": found.manifest.version,
             "enabled": found.enabled,
+            "planned": found.manifest.planned,
             "source": _source(found, known.own_skills),
             "folder": str(found.folder),
             "description": found.manifest.description.get(tongue) or found.manifest.description.get("en", ""),

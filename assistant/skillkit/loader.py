@@ -16,6 +16,7 @@ from assistant.skillkit.context import Context
 from assistant.skillkit.declare import Result, Uncertain
 from assistant.skillkit.manifest import Lookup, Manifest, ToolDeclaration
 from assistant.skillkit.package import Package, load_package, manifest_of
+from assistant.skillkit.planned import planned_package
 from assistant.skillkit.problems import SkillProblem
 from assistant.skillkit.schema import ToolSchema
 from assistant.skillkit.settings import check
@@ -225,10 +226,10 @@ class LoadedSkill:
 
 
 def load(folder: Path, given: Mapping[str, Any] | None = None) -> LoadedSkill:
-    """Import and check one skill with the user's settings. Raises SkillProblem."""
+    """Import (or, if planned, declare) and check one skill with the user's settings. Raises SkillProblem."""
     manifest = manifest_of(folder)
     settings = settings_of(manifest, folder, given or {})
-    package = load_package(folder, manifest)
+    package = planned_package(folder, manifest) if manifest.planned else load_package(folder, manifest)
     tools = {
         name: BundledTool(f"{manifest.name}.{name}", declaration, package.schemas[name], package)
         for name, declaration in manifest.tools.items()
@@ -338,6 +339,11 @@ class Skills:
     def from_user(self, skill: str) -> Mapping[str, tuple[str, ...]]:
         """Arguments of a skill that are the user's own where nobody names them."""
         return self.loaded[skill].manifest.from_user if skill in self.loaded else {}
+
+    def planned(self, skill: str) -> bool:
+        """Whether the skill is declared alone: its tools can be planned, not called."""
+        known = self.known.get(skill)
+        return known is not None and known.bundled and known.manifest.planned
 
     def settings(self, skill: str) -> Mapping[str, Any]:
         """The skill's settings, checked, with defaults."""

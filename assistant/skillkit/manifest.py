@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
@@ -27,6 +27,10 @@ class ToolDeclaration(Value):
     """The effect becomes `outward` when this argument is given (an event with attendees)."""
     returns: Literal["tool", "untrusted"] = "untrusted"
     """Whether what it returns is the assistant's own structure or other people's words."""
+    doc: str = ""
+    """Planned skills only: what the tool is for, in one English line."""
+    args: dict[str, str] = Field(default_factory=dict)
+    """Planned skills only: its arguments in the contract's notation, `{to: str, amount: money, when: "date?"}`."""
 
 
 class Setting(Value):
@@ -85,6 +89,8 @@ class Manifest(Value):
     settings: dict[str, Setting] = Field(default_factory=dict)
     enabled: bool = True
     """Bundled skills only: on unless the user turns it off."""
+    planned: bool = False
+    """Bundled skills only: no code yet. `doc` and `args` declare its tools, which are understood and then refused."""
 
     @field_validator("lookups", mode="before")
     @classmethod
@@ -106,6 +112,13 @@ class Manifest(Value):
         if api != API_VERSION:
             raise ValueError(f"this assistant speaks api {API_VERSION}")
         return api
+
+    @model_validator(mode="after")
+    def _code_or_plan(self) -> Self:
+        for name, declared in self.tools.items():
+            if not self.planned and (declared.doc or declared.args):
+                raise ValueError(f"{name}: doc and args are for a planned skill; else the code says them")
+        return self
 
 
 def read_manifest(folder: Path) -> Manifest:

@@ -139,7 +139,7 @@ def _check(package: Package) -> None:
         check_declaration(name, declaration, schema)
         if leaves(declaration) and name not in package.commit:
             raise Fault("skillkit.no_commit", tool=name, effect=declaration.effect)
-    _check_lookups(package)
+    check_lookups(package)
 
 
 def check_declaration(name: str, declaration: ToolDeclaration, schema: ToolSchema) -> None:
@@ -155,7 +155,8 @@ def leaves(declaration: ToolDeclaration) -> bool:
     return declaration.effect in ("outward", "money") or declaration.outward_if is not None
 
 
-def _check_lookups(package: Package) -> None:
+def check_lookups(package: Package) -> None:
+    """What looks an argument up must be a tool with the selectors it names. Raises Fault."""
     pairs = [(argument, one) for argument, lookups in package.manifest.lookups.items() for one in lookups]
     for argument, lookup in pairs:
         finder = package.schemas.get(lookup.tool)

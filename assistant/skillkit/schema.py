@@ -20,6 +20,8 @@ from assistant.skillkit.problems import Fault
 MAX_ITEMS = 1_000
 """Members of one list."""
 _LIST = re.compile(r"list\[(\w+)\]")
+_OPTIONAL = "?"
+"""Behind a type in the contract's notation: the argument may be left out."""
 _LINE = re.compile(r"(\w+):\s+(\S.*)")
 
 
@@ -74,6 +76,10 @@ class ToolSchema:
     def properties(self) -> Mapping[str, dict[str, Any]]:
         """JSON Schema by argument."""
         return {argument.name: argument.json_schema for argument in self.arguments}
+
+    def argument(self, name: str) -> Argument:
+        """The argument of that name. Raises KeyError."""
+        return {one.name: one for one in self.arguments}[name]
 
     @cached_property
     def json_schema(self) -> dict[str, Any]:
@@ -142,6 +148,22 @@ def from_function(name: str, function: Callable[..., Any]) -> ToolSchema:
         raise Fault("skillkit.no_description", tool=name)
     arguments = tuple(_argument(name, one, hints.get(one.name), texts.get(one.name, "")) for one in parameters[1:])
     return ToolSchema(name, description, arguments)
+
+
+def from_contract(name: str, args: Mapping[str, str], doc: str) -> ToolSchema:
+    """The schema of a tool that has no code yet. Raises Fault.
+
+    args: as the tool contract writes them, `{to: "list[str]", when: "date?"}`; `?` is behind what may be left out
+    """
+    if not doc.strip():
+        raise Fault("skillkit.no_description", tool=name)
+    arguments = []
+    for argument, written in args.items():
+        required = not written.endswith(_OPTIONAL)
+        made = Argument(name=argument, type=written.removesuffix(_OPTIONAL), required=required)
+        _ = made.kind  # raises where there is no such type
+        arguments.append(made)
+    return ToolSchema(name, " ".join(doc.split()), tuple(arguments))
 
 
 def _argument(tool: str, parameter: inspect.Parameter, hint: Any, description: str) -> Argument:
