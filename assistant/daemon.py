@@ -23,6 +23,7 @@ from assistant.automation.schedules import SqlSchedules
 from assistant.clock import SystemClock
 from assistant.config import Config, Loaded
 from assistant.conversation.conversation import Conversation
+from assistant.conversation.examples import Examples
 from assistant.conversation.execute import Executor
 from assistant.conversation.intents import Sentences
 from assistant.conversation.planner import Planner
@@ -164,9 +165,11 @@ async def assemble(
 
 
 def _planner(model: LanguageModel, skills: Skills, sentences: Sentences, config: Config) -> Planner:
+    examples = Examples(skills.example_files(), skills)
     return Planner(
         model,
-        Shortlist(skills.tools(), sentences.examples),
+        Shortlist(skills.tools(), lambda: sentences.examples, examples.texts),
+        examples,
         name=config.assistant.name,
         size=config.conversation.shortlist,
         max_tokens=config.engine.max_output_tokens,

@@ -1,37 +1,38 @@
 """The model's turn to decide: one grammar-bound step over a shortlist of tools, then code checks every argument.
 
-Believes nothing the model writes: an argument with no ground in the words is dropped, a time is read from the person's
-words by the value parsers, and a required argument that is left over becomes a question.
+Believes nothing the model writes: an argument with no ground in the words is dropped, times and amounts are spans of
+the sentence that the value parsers read, and a required argument that is left over becomes a question.
 """
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from assistant.conversation import prompt
-from assistant.conversation.arguments import PEOPLE, World, moved, step_for
-from assistant.conversation.people import known
+from assistant.conversation.arguments import World, moved, step_for
+from assistant.conversation.filling import sayable
+from assistant.conversation.examples import Examples
+from assistant.conversation.grammar import Written, read_calls, step_grammar
+from assistant.conversation.grounding import SPANNED, fault_of, grounded, left_over, span_of, trimmed
 from assistant.conversation.sessions import Exchange
-from assistant.conversation.shortlist import Shortlist, terms
+from assistant.conversation.shortlist import Shortlist
 from assistant.conversation.spans import Masked
-from assistant.models import Call, Completion, Priority, Step, Usage
+from assistant.models import Call, Completion, Message, Priority, Step, Usage
 from assistant.ports import LanguageModel
 from assistant.skillkit.loader import Tool
 from assistant.streams import closing
-from assistant.values import Duration, Impossible, Moment, Period
 
-MOST_CALLS = 3
-COMPOSED = frozenset(
-    {"body", "note", "text", "title", "label", "query", "question", "subject", "fact", "reference", "interests", "do"}
-)
-"""Arguments that a person may paraphrase; all others must stand in the words as they are."""
+@dataclass(frozen=True)
+class Switches:
+    """Parts that a bench may turn off, to see what each is worth."""
 
-
-_SLOT_TYPES: dict[str, tuple[type, ...]] = {"duration": (Duration,), "period": (Period,), "when": (Moment, Impossible)}
+    shortlist: bool = True
+    grammar: bool = True
+    grounding: bool = True
+    second_try: bool = True
+    examples: bool = True
 
 
 @dataclass(frozen=True)
@@ -51,12 +52,24 @@ class Planned:
 class Planner:
     """Asks the language model for the next step."""
 
-    def __init__(self, model: LanguageModel, shortlist: Shortlist, *, name: str, size: int, max_tokens: int) -> None:
+    def __init__(
+        self,
+        model: LanguageModel,
+        shortlist: Shortlist,
+        examples: Examples,
+        *,
+        name: str,
+        size: int,
+        max_tokens: int,
+        switches: Switches | None = None,
+    ) -> None:
         self._model = model
         self._shortlist = shortlist
+        self._examples = examples
         self._name = name
         self._size = size
         self._max_tokens = max_tokens
+        self._use = switches or Switches()
 
     @property
     def ready(self) -> bool:
@@ -67,84 +80,103 @@ class Planner:
         self, text: str, masked: Masked, world: World, history: Sequence[Exchange], priority: Priority
     ) -> AsyncIterator[str | Planned]:
         """Pieces of a reply as they are written, then the step. Raises EngineError, Rejected, AskAgain."""
-        tools = self._shortlist.pick(text, self._size)
-        system = prompt.system(self._name, world.user, tools, world.skills, world.now)
-        request = Completion(
-            messages=prompt.messages(system, history, text),
-            json_schema=prompt.step_schema(tools, world.skills, MOST_CALLS),
-            max_tokens=self._max_tokens,
-            priority=priority,
-        )
-        written, usage, reply = "", Usage(), ReplyReader()
-        async with closing(self._stream(request)) as chunks:
-            async for piece, spent in chunks:
-                written += piece
-                usage = spent or usage
-                if said := reply.feed(piece):
-                    yield said
-        yield Planned(self._read(written, reply, masked, world, tools), usage)
+        tools = self._shortlist.pick(text, self._size if self._use.shortlist else None)
+        names = {tool.name for tool in tools}
+        examples = self._examples.like(text, names, world.now, _EXAMPLES) if self._use.examples else ()
+        system = prompt.system(self._name, world.user, world.skills, world.now)
+        chat = prompt.messages(system, history, examples, text)
+        grammar = step_grammar(tools, world.skills, masked, world.user) if self._use.grammar else None
+        attempt = _Attempt()
+        async for said in self._ask(chat, grammar, priority, attempt):
+            yield said
+        step, fault = self._read(attempt, masked, world, tools)
+        if fault and self._use.second_try:
+            again = _Attempt(usage=attempt.usage)
+            chat = (
+                *chat,
+                Message(role="assistant", content=attempt.written),
+                Message(role="user", content=fault),
+            )
+            async for said in self._ask(chat, grammar, priority, again):
+                yield said
+            second, still = self._read(again, masked, world, tools)
+            step, attempt = (second, again) if not still or second.kind != "reply" else (step, attempt)
+        yield Planned(step, attempt.usage)
 
-    async def _stream(self, request: Completion) -> AsyncIterator[tuple[str, Usage | None]]:
+    async def _ask(
+        self, chat: Sequence[Message], grammar: str | None, priority: Priority, attempt: _Attempt
+    ) -> AsyncIterator[str]:
+        request = Completion(
+            messages=tuple(chat), grammar=grammar, max_tokens=self._max_tokens, priority=priority, stop=_STOPS
+        )
         async with closing(self._model.complete(request)) as chunks:
             async for chunk in chunks:
-                yield chunk.text, chunk.usage
+                attempt.written += chunk.text
+                attempt.usage = _later(attempt.usage, chunk.usage)
+                if said := attempt.reply.feed(chunk.text):
+                    yield said
 
-    def _read(self, written: str, reply: ReplyReader, masked: Masked, world: World, tools: Sequence[Tool]) -> Step:
-        try:
-            decided = json.loads(written)
-        except ValueError:  # the output was cut at max_tokens
-            return Step(kind="reply", reply=reply.text) if reply.text else Step(kind="escalate")
-        if decided["do"] == "reply":
-            return Step(kind="reply", reply=decided["text"].strip())
+    def _read(self, attempt: _Attempt, masked: Masked, world: World, tools: Sequence[Tool]) -> tuple[Step, str]:
+        """The step that was written, and what is wrong with it (empty if nothing)."""
+        written = attempt.written.strip()
+        if attempt.reply.text:
+            return Step(kind="reply", reply=attempt.reply.text.strip()), ""
         allowed = {tool.name: tool for tool in tools}
-        if any(call["tool"] not in allowed for call in decided["calls"]):  # an engine that does not keep to grammars
-            return Step(kind="escalate")
-        return joined([self._ground(allowed[call["tool"]], call["args"], masked, world) for call in decided["calls"]])
+        calls = [call for call in read_calls(written) if call.tool in allowed]
+        if not calls:
+            return Step(kind="escalate"), ""
+        steps = [self._ground(allowed[call.tool], call, masked, world, alone=len(calls) == 1) for call in calls]
+        return joined(steps), fault_of(calls, allowed, masked, world) if self._use.grounding else ""
 
-    def _ground(self, tool: Tool, args: Mapping[str, Any], masked: Masked, world: World) -> Step:
-        said = masked.restore(masked.text)
+    def _ground(self, tool: Tool, call: Written, masked: Masked, world: World, *, alone: bool) -> Step:
+        names = sayable(tool, world.skills)
         words: dict[str, Any] = {}
-        for name, value in args.items():
-            if _is_time(tool, name) or name == "recurrence":
+        chosen: dict[str, int] = {}
+        for name, value in call.args.items():
+            argument = names.get(name)
+            if argument is None or name == "recurrence" and isinstance(span_of(value, masked), int):
                 continue
-            if kept := _grounded(name, value, said, world):
+            if argument.type in SPANNED:
+                if (index := span_of(value, masked)) is not None:
+                    chosen[name] = index
+            elif not self._use.grounding:
+                words[name] = value
+            elif (kept := grounded(name, value, masked.said, world)) is not None:
                 words[name] = kept
-        times: dict[str, int] = {}
-        for index, span in enumerate(masked.spans):
-            slot = next(kind for kind in ("duration", "period", "when") if isinstance(span.value, _SLOT_TYPES[kind]))
-            if not _inside_composed(span.text, words):
-                times.setdefault(slot, index)
-        return step_for(tool, words, times, masked, world, "model")
+        if alone:
+            chosen |= left_over(masked, names, words, chosen)
+        words = {name: trimmed(name, value, masked, chosen) for name, value in words.items()}
+        return step_for(tool, words, chosen, masked, world, "model")
+
+
+_EXAMPLES = 3
+_STOPS = ("\n\n\n",)
+
+
+@dataclass
+class _Attempt:
+    """What the model has written so far."""
+
+    written: str = ""
+    usage: Usage | None = None
+    reply: ReplyReader = field(default_factory=lambda: ReplyReader())
 
 
 class ReplyReader:
-    """Finds the text of `{"do":"reply","text":"…"}` while it is being written."""
-
-    _START = re.compile(r'^\s*\{\s*"do"\s*:\s*"reply"\s*,\s*"text"\s*:\s*"')
-    _ESCAPE = re.compile(r'\\(?:u[0-9a-fA-F]{4}|["\\/bfnrt])|[^"\\]')
+    """Finds the text of `say: …` while it is being written."""
 
     def __init__(self) -> None:
         self.text = ""
         self._raw = ""
-        self._at = 0
-        self._ended = False
 
     def feed(self, piece: str) -> str:
-        """The part of the reply that `piece` completes."""
+        """The part of the reply that `piece` brings."""
         self._raw += piece
-        if not self._at:
-            start = self._START.match(self._raw)
-            if start is None:
-                return ""
-            self._at = start.end()
-        said = ""
-        while not self._ended and (found := self._ESCAPE.match(self._raw, self._at)):
-            said += found.group() if len(found.group()) == 1 else json.loads(f'"{found.group()}"')
-            self._at = found.end()
-        self._ended = self._ended or self._raw[self._at : self._at + 1] == '"'
-        said = said.encode("utf-16", "surrogatepass").decode("utf-16", "ignore")
-        self.text += said
-        return said
+        if not self._raw.startswith(prompt.SAY):
+            return ""
+        said = self._raw[len(prompt.SAY) :]
+        new, self.text = said[len(self.text) :], said
+        return new
 
 
 def joined(steps: Sequence[Step]) -> Step:
@@ -170,35 +202,9 @@ def _refers(call: Call) -> bool:
     return any(isinstance(value, dict) for value in call.args.values())
 
 
-def _is_time(tool: Tool, name: str) -> bool:
-    schema = tool.schema.properties.get(name, {})
-    formats = {option.get("format") for option in (schema, *schema.get("anyOf", ()))}
-    return bool(formats & {"date", "date-time", "duration"})
-
-
-def _grounded(name: str, value: Any, said: str, world: World) -> Any:
-    """The value if the person's words carry it, else None."""
-    if isinstance(value, bool):
-        return value or None
-    if isinstance(value, int):
-        return value if re.search(rf"(?<!\d){value}(?!\d)", said) else None
-    if isinstance(value, list):
-        return [one for one in value if _grounded(name, one, said, world)] or None
-    text = str(value).strip()
-    if name in PEOPLE and any(_mentioned(person.name, person.aliases, said) for person in known(text, world.user)):
-        return text
-    wanted, there = terms([text]), set(terms([said]))
-    if not wanted:
-        return None
-    share = sum(term in there for term in wanted) / len(wanted)
-    return text if share >= (0.5 if name in COMPOSED else 1.0) else None
-
-
-def _mentioned(name: str, aliases: Sequence[str], said: str) -> bool:
-    there = set(terms([said]))
-    return any(set(terms([form])) & there for form in (name, *aliases))
-
-
-def _inside_composed(text: str, words: Mapping[str, Any]) -> bool:
-    """Whether a time belongs to what is written ("tell her that Friday works"), not to the call."""
-    return any(text in str(value) for name, value in words.items() if name in ("body", "note"))
+def _later(before: Usage | None, now: Usage | None) -> Usage | None:
+    """The usage of two requests of one step: what was read is counted once, what was new is added."""
+    if before is None or now is None:
+        return now or before
+    fresh = before.prompt_tokens - before.cached_tokens
+    return now.model_copy(update={"cached_tokens": max(0, now.cached_tokens - fresh)})

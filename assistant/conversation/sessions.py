@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from assistant.events import Event
-from assistant.models import Step, Turn
+from assistant.models import Call, Step, Turn
 from assistant.ports import Clock
 from assistant.store import Database
 
@@ -24,6 +24,8 @@ class Exchange:
     text: str
     reply: str
     language: str
+    calls: tuple[Call, ...] = ()
+    """What was called."""
 
 
 @dataclass(frozen=True)
@@ -73,10 +75,13 @@ class Sessions:
     def history(self, session: str, limit: int) -> list[Exchange]:
         """The last turns, oldest first."""
         rows = self._db.conn.execute(
-            "SELECT text, reply, language FROM turns WHERE session = ? ORDER BY started_at DESC LIMIT ?",
+            "SELECT text, reply, language, events FROM turns WHERE session = ? ORDER BY started_at DESC LIMIT ?",
             (session, limit),
         ).fetchall()
-        return [Exchange(row["text"], row["reply"], row["language"]) for row in reversed(rows)]
+        return [
+            Exchange(row["text"], row["reply"], row["language"], _calls(json.loads(row["events"])))
+            for row in reversed(rows)
+        ]
 
     def overview(self, limit: int = 50) -> list[dict[str, Any]]:
         """Sessions, the newest first: name, turns, last text, when."""
@@ -152,3 +157,7 @@ class Sessions:
 
     def _now(self) -> str:
         return self._clock.now().astimezone(UTC).isoformat()
+
+
+def _calls(events: Sequence[dict[str, Any]]) -> tuple[Call, ...]:
+    return tuple(Call(tool=one["tool"], args=one["args"]) for one in events if one.get("type") == "tool-started")

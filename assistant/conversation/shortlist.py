@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property
 
 from assistant.skillkit.loader import Tool
 
@@ -21,25 +22,46 @@ _K1, _B = 1.2, 0.5
 class Shortlist:
     """An index of all tools, made once."""
 
-    def __init__(self, tools: Sequence[Tool], examples: Mapping[str, Sequence[str]]) -> None:
+    def __init__(self, tools: Sequence[Tool], *sentences: Callable[[], Mapping[str, Sequence[str]]]) -> None:
         self._tools = {tool.name: tool for tool in tools}
-        self._terms = {
-            tool.name: Counter(
-                terms(
-                    [tool.name.replace(".", " ").replace("_", " "), tool.schema.description]
-                    + [_TEMPLATE_MARKS.sub(" ", text) for text in examples.get(tool.name, ())]
-                )
-            )
-            for tool in tools
-        }
+        self._sentences = sentences
+
+    @cached_property
+    def _index(self) -> Ranking:
+        sources = [source() for source in self._sentences]
+        return Ranking(
+            {
+                name: [
+                    name.replace(".", " ").replace("_", " "),
+                    tool.schema.description,
+                    *(_TEMPLATE_MARKS.sub(" ", text) for source in sources for text in source.get(name, ())),
+                ]
+                for name, tool in self._tools.items()
+            }
+        )
+
+    def pick(self, text: str, limit: int | None) -> list[Tool]:
+        """At most `limit` tools, the likeliest first. All of them without a limit,
+        and where no word of `text` is known: another language."""
+        ranked = self._index.rank(text) if limit else []
+        if not ranked:
+            return list(self._tools.values())
+        return [self._tools[name] for name in ranked[:limit]]
+
+
+class Ranking:
+    """Texts by name, ranked against a query."""
+
+    def __init__(self, texts: Mapping[str, Sequence[str]]) -> None:
+        self._terms = {name: Counter(terms(lines)) for name, lines in texts.items()}
         self._average = sum(sum(bag.values()) for bag in self._terms.values()) / max(1, len(self._terms))
         self._documents = Counter(term for bag in self._terms.values() for term in bag)
 
-    def pick(self, text: str, limit: int) -> list[Tool]:
-        """At most `limit` tools, the likeliest first; ties by name, so that the prompt stays the same."""
+    def rank(self, text: str) -> list[str]:
+        """The names that share a term with `text`, the likeliest first; ties by name, so that prompts stay the same."""
         query = set(terms([text]))
-        ranked = sorted(self._tools, key=lambda name: (-self._score(query, self._terms[name]), name))
-        return [self._tools[name] for name in ranked[:limit]]
+        scores = {name: self._score(query, bag) for name, bag in self._terms.items()}
+        return sorted((name for name, score in scores.items() if score > 0), key=lambda name: (-scores[name], name))
 
     def _score(self, query: Iterable[str], bag: Counter[str]) -> float:
         length = sum(bag.values()) / (self._average or 1)

@@ -1,0 +1,116 @@
+"""The grammar of a planner step (GBNF), and the reading of what was written in it.
+
+A line is `say: …` or `skill.tool(argument="…")`. Times, amounts, numbers and accounts are literals of the sentence:
+where it has none, the argument can't be written, and none can be invented.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from assistant.conversation.arguments import ACCOUNTS
+from assistant.conversation.people import account_names
+from assistant.conversation.prompt import SAY, offered
+from assistant.conversation.spans import Masked
+from assistant.models import UserContext
+from assistant.skillkit.loader import Skills, Tool
+from assistant.skillkit.schema import Argument
+from assistant.values import Interval, Moment
+
+MOST_CALLS = 2
+_SPANS_OF = {"date": ("when", "period"), "datetime": ("when", "period"), "duration": ("duration",), "money": ("amount",), "int": ("count",)}
+_CALL = re.compile(r'([a-z_]+\.[a-z_]+)\(((?:[^"()]|"(?:[^"\\]|\\.)*")*)\)')
+_ARGUMENT = re.compile(r'([a-z_]+)=("(?:[^"\\]|\\.)*"|true)')
+
+
+@dataclass(frozen=True)
+class Written:
+    """A call as the model wrote it."""
+
+    tool: str
+    args: Mapping[str, str | bool]
+
+
+def step_grammar(tools: Sequence[Tool], skills: Skills, masked: Masked, user: UserContext) -> str:
+    """GBNF of a step over these tools for this sentence."""
+    rules = [
+        f"root ::= say{' | call' if tools else ''}",
+        f"say ::= {_literal(SAY)} [^\\n] [^\\x00]*",
+        'text ::= "\\"" [^"\\\\\\n]+ "\\""',
+    ]
+    if tools:
+        names = " | ".join(f"t{number}" for number in range(len(tools)))
+        rules += [f'call ::= one ("\\n" one){{0,{MOST_CALLS - 1}}}', f"one ::= {names}"]
+    for number, tool in enumerate(tools):
+        values = {name: _value(one, masked, user) for name, one in offered(tool, skills).items()}
+        rules += _tool_rules(number, tool.name, {name: value for name, value in values.items() if value})
+    return "\n".join(rules) + "\n"
+
+
+def read_calls(written: str) -> list[Written]:
+    """The calls of a step; a cut-off one is left out."""
+    return [
+        Written(
+            match[1],
+            {
+                name: True if value == "true" else str(json.loads(value, strict=False))
+                for name, value in _ARGUMENT.findall(match[2])
+            },
+        )
+        for match in _CALL.finditer(written)
+    ]
+
+
+def _tool_rules(number: int, name: str, values: Mapping[str, str]) -> list[str]:
+    """`name(` any of the arguments, each at most once and in order `)`."""
+    if not values:
+        return [f"t{number} ::= {_literal(name + '()')}"]
+    last = len(values) - 1
+    rules = [f't{number} ::= {_literal(name + "(")} f{number}x0? ")"']
+    for place, (argument, value) in enumerate(values.items()):
+        more = f" m{number}x{place + 1}" if place < last else ""
+        other = f" | f{number}x{place + 1}" if place < last else ""
+        rules.append(f"a{number}x{place} ::= {_literal(argument + '=')} {value}")
+        rules.append(f"f{number}x{place} ::= a{number}x{place}{more}{other}")
+        if place:
+            rules.append(f'm{number}x{place} ::= (", " a{number}x{place})?{more}')
+    return rules
+
+
+def _value(argument: Argument, masked: Masked, user: UserContext) -> str:
+    """The rule body of an argument's value; empty where the sentence has nothing for it."""
+    if argument.type == "bool":
+        return '"true"'
+    if argument.type == "choice":
+        return _alternatives(argument.choices)
+    if argument.name in ACCOUNTS:
+        said = masked.said.casefold()
+        return _alternatives([word for word in account_names(user) if word.casefold() in said])
+    if argument.name == "recurrence":
+        return _alternatives([span.text for span in masked.spans if _repeats(span.value)])
+    if kinds := _SPANS_OF.get(argument.type):
+        places = sorted({index for kind in kinds for index in masked.of_kind(kind)})
+        return _alternatives([masked.spans[index].text for index in places])
+    return "text"
+
+
+def _repeats(value: object) -> bool:
+    return isinstance(value, Moment | Interval) and bool(value.recurrence)
+
+
+def _alternatives(words: Sequence[str]) -> str:
+    distinct = list(dict.fromkeys(words))
+    return f"({' | '.join(_literal(_quoted(word)) for word in distinct)})" if distinct else ""
+
+
+def _quoted(word: str) -> str:
+    return '"' + word.replace("\\", " ").replace('"', " ").replace("\n", " ") + '"'
+
+
+def _literal(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
+
+

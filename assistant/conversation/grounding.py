@@ -1,0 +1,121 @@
+"""What a person's words carry of what the model wrote: what they don't is dropped, what it left out is put in.
+
+Pure: knows no model and asks nobody.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from assistant.conversation.arguments import PEOPLE, World
+from assistant.conversation.filling import sayable
+from assistant.conversation.grammar import Written
+from assistant.conversation.people import known
+from assistant.conversation.shortlist import terms
+from assistant.conversation.spans import Masked, fits
+from assistant.skillkit.loader import Tool
+from assistant.skillkit.schema import Argument
+from assistant.values import Impossible, Number
+
+COMPOSED = frozenset(
+    {"body", "note", "text", "title", "label", "query", "question", "subject", "fact", "reference", "interests", "do"}
+)
+"""Arguments that a person may paraphrase; all others must stand in the words as they are."""
+_WHOLE = frozenset({"body", "note", "fact", "question", "do"})
+"""Arguments that may hold a time or an amount of their own ("tell her that Friday works")."""
+_GENERIC = ("duration", "period", "when", "amount")
+SPANNED = frozenset({"date", "datetime", "duration", "money", "int"})
+"""Types whose values are spans of the sentence."""
+
+
+def span_of(value: object, masked: Masked) -> int | None:
+    """Which span the model copied."""
+    said = _plain(str(value))
+    return next((index for index, span in enumerate(masked.spans) if _plain(span.text) == said), None)
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"[\s\"\\]+", " ", text).strip().casefold()
+
+
+def left_over(
+    masked: Masked, names: Mapping[str, Argument], words: Mapping[str, Any], chosen: Mapping[str, int]
+) -> dict[str, int]:
+    """Times and amounts that the model did not use, where the tool has a place for them."""
+    found: dict[str, int] = {}
+    for index, span in enumerate(masked.spans):
+        if index in chosen.values() or isinstance(span.value, Number) or _inside(span.text, words):
+            continue
+        slot = next(kind for kind in _GENERIC if fits(span, kind))
+        taken = any(fits(masked.spans[other], slot) for other in chosen.values())
+        if not taken and (slot != "amount" or "amount" in names):
+            found.setdefault(slot, index)
+    return found
+
+
+def _inside(text: str, words: Mapping[str, Any]) -> bool:
+    """Whether a span belongs to what is written, not to the call."""
+    return any(text in str(value) for name, value in words.items() if name in _WHOLE)
+
+
+def trimmed(name: str, value: Any, masked: Masked, chosen: Mapping[str, int]) -> Any:
+    """A text without the time that the call has taken from its edge: "call mum at 6" → "call mum"."""
+    if name in _WHOLE or name not in COMPOSED or not isinstance(value, str):
+        return value
+    for index in chosen.values():
+        said = masked.spans[index].text
+        if value.startswith(said) or value.endswith(said):
+            value = value.replace(said, "").strip(" ,，。.;；") or value
+    return value
+
+
+def fault_of(calls: Sequence[Written], allowed: Mapping[str, Tool], masked: Masked, world: World) -> str:
+    """What the calls leave out or make up, told to the model; empty if nothing."""
+    given = {(call.tool, name): value for call in calls for name, value in call.args.items()}
+    spans = [span_of(value, masked) for value in given.values()]
+    text = " ".join(str(value) for value in given.values())
+    for index, span in enumerate(masked.spans):
+        usable = any(
+            one.type in SPANNED for call in calls for one in sayable(allowed[call.tool], world.skills).values()
+        )
+        if usable and index not in spans and span.text not in text and not isinstance(span.value, Impossible | Number):
+            return f'You left out "{span.text}". Write the line again, whole.'
+    for (_, name), value in given.items():
+        if isinstance(value, str) and span_of(value, masked) is None and grounded(name, value, masked.said, world) is None:
+            return f'{name}="{value}" is not in the message. Write the line again without it, or another tool, or say:.'
+    return ""
+
+
+def grounded(name: str, value: Any, said: str, world: World) -> Any:
+    """The value if the person's words carry it, else None."""
+    if isinstance(value, bool):
+        return value or None
+    if isinstance(value, list):
+        return [one for one in value if grounded(name, one, said, world)] or None
+    text = str(value).strip()
+    if name in PEOPLE:
+        parts = [part for part in re.split(r"\s*[,，、;]\s*", text) if part]
+        kept = [part for part in parts if _named(part, said, world)]
+        return ", ".join(kept) or None
+    return text if _share(text, said) >= (0.5 if name in COMPOSED else 1.0) else None
+
+
+def _named(text: str, said: str, world: World) -> bool:
+    return _share(text, said) >= 1.0 or any(
+        _mentioned(person.name, person.aliases, said) for person in known(text, world.user)
+    )
+
+
+def _share(text: str, said: str) -> float:
+    """How much of a text's words is in what was said."""
+    wanted, there = terms([text]), set(terms([said]))
+    if not wanted:
+        return 1.0 if text and text.casefold() in said.casefold() else 0.0
+    return sum(term in there for term in wanted) / len(wanted)
+
+
+def _mentioned(name: str, aliases: Sequence[str], said: str) -> bool:
+    there = set(terms([said]))
+    return any(set(terms([form])) & there for form in (name, *aliases))
