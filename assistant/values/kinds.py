@@ -1,9 +1,10 @@
-"""What a time expression means: plain frozen values. Knows no language and no clock."""
+"""What a time, an amount or a number in a text means: plain frozen values. Knows no language and no clock."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from typing import Any, Literal
 
 Precision = Literal["day", "part", "minute"]
@@ -47,6 +48,24 @@ class Duration:
 
 
 @dataclass(frozen=True, slots=True)
+class Money:
+    """An amount of money, negative if said so."""
+
+    amount: Decimal
+    currency: str
+    """ISO 4217 code, or "" where none was said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A bare number."""
+
+    value: Decimal
+    pair: bool = False
+    """Said as two numbers in a row ("twenty-five fifty"): an amount of money rather than a count."""
+
+
+@dataclass(frozen=True, slots=True)
 class Impossible:
     """It reads like a time, but there is no such time. `why` is a catalogue key, `data` gives its placeholders."""
 
@@ -64,16 +83,17 @@ class Impossible:
 
 
 TimeValue = Moment | Period | Duration | Impossible
+Value = TimeValue | Money | Number
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A time expression in a text: `text` is `original[start:end]`."""
+    """A value in a text: `text` is `original[start:end]`."""
 
     start: int
     end: int
     text: str
-    value: TimeValue
+    value: Value
 
 
 def as_period(value: TimeValue) -> Period | None:
