@@ -4,6 +4,7 @@ from assistant.values.durations import parse_duration as parse_duration
 from assistant.values.durations import write_iso as format_duration
 from assistant.values.kinds import Duration as Duration
 from assistant.values.kinds import Impossible as Impossible
+from assistant.values.kinds import Interval as Interval
 from assistant.values.kinds import Moment as Moment
 from assistant.values.kinds import Money as Money
 from assistant.values.kinds import Number as Number
@@ -32,6 +33,7 @@ parse_rule = rule
 __all__ = [
     "Duration",
     "Impossible",
+    "Interval",
     "Moment",
     "Money",
     "Number",

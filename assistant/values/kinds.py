@@ -41,6 +41,16 @@ class Period:
 
 
 @dataclass(frozen=True, slots=True)
+class Interval:
+    """From one point in time to another, both with the user's zone: "Tuesday from 10 to 11:30"."""
+
+    start: datetime
+    end: datetime
+    recurrence: str | None = None
+    """RFC 5545 RRULE of the start without its prefix."""
+
+
+@dataclass(frozen=True, slots=True)
 class Duration:
     """A length of time; a month counts 30 days, a year 365."""
 
@@ -82,7 +92,7 @@ class Impossible:
         return {"month": date(2000, self.month, 1), "day": self.day}
 
 
-TimeValue = Moment | Period | Duration | Impossible
+TimeValue = Moment | Period | Interval | Duration | Impossible
 Value = TimeValue | Money | Number
 
 
