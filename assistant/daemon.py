@@ -100,13 +100,13 @@ async def assemble(
     secrets = open_secrets(paths)
     key = asyncio.create_task(_key(secrets.get, secrets.put))
     await asyncio.sleep(0)  # the vault's key is being made in a thread while everything else is loaded
-    users = UserFile(paths.profile_file)
     bus = EventBus()
     audit = Audit(ledger, clock, config.audit.bodies)
     models = ModelStore(paths, config.engine)
     engine, model = (None, scripted) if scripted else _model(paths, config, models, stack)
 
     skills = await _skills(paths, config, catalogue, stack)
+    users = UserFile(paths.profile_file, partial(_contacts_folder, skills, paths))
     crew = Crew(skills, language)
     schedules = SqlSchedules(db, clock, crew.fire)
     approvals = Approvals(ledger, clock, await key, config.approvals.expire_s, audit=audit)
@@ -212,6 +212,13 @@ async def _skills(paths: Paths, config: Config, catalogue: Catalogue, stack: Asy
         if skills.known[name].bundled:  # any other could put its own words over the program's
             catalogue.add(name, skill.folder / "locale")
     return skills
+
+
+def _contacts_folder(skills: Skills, paths: Paths) -> Path | None:
+    """Where the contacts skill keeps its vCards, so that the whole conversation knows whom it added."""
+    if "contacts" not in skills.loaded:
+        return None
+    return skills.settings("contacts").get("folder") or paths.data / _SKILL_DATA / "contacts"
 
 
 def bundled_sentences() -> Path:

@@ -1,7 +1,8 @@
-"""Who the user is and whom they know, from `profile.yaml`. Learns nothing; that is for the profile store to come."""
+"""Who the user is and whom they know: `profile.yaml` and the vCards. Learns nothing; that is for the profile store."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -9,28 +10,43 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from assistant.errors import ConfigError
+from assistant.memory.contacts import ContactsFolder, merged
 from assistant.models import UserContext
 
 
 class UserFile:
-    """Adapter of `ports.Users`: reads the file again when it has changed."""
+    """Adapter of `ports.Users`: reads the files again when they have changed.
 
-    def __init__(self, file: Path) -> None:
+    `contacts` tells the folder of the user's vCards; their people are known beside those of the file.
+    """
+
+    def __init__(self, file: Path, contacts: Callable[[], Path | None] = lambda: None) -> None:
         self._file = file
         self._stamp: tuple[int, int] | None = None
-        self._user = UserContext()
+        self._own = UserContext()
+        self._contacts = ContactsFolder(contacts)
+        self._whole: tuple[object, object, UserContext] | None = None
 
     def current(self) -> UserContext:
-        """The user's context; empty without a file. Raises ConfigError naming file and key."""
+        """The user's context; without a file the contacts alone. Raises ConfigError naming file and key."""
+        own, people = self._read(), self._contacts.people()
+        if self._whole is None or self._whole[0] is not own or self._whole[1] is not people:
+            contacts = merged(own.contacts, people)
+            self._whole = (own, people, own.model_copy(update={"contacts": contacts}) if people else own)
+        return self._whole[2]
+
+    def _read(self) -> UserContext:
         try:
             status = self._file.stat()
         except OSError:
-            return UserContext()
+            self._stamp = None
+            self._own = UserContext() if self._own != UserContext() else self._own
+            return self._own
         stamp = (status.st_mtime_ns, status.st_size)
         if stamp != self._stamp:
-            self._user = read_user(self._file)
+            self._own = read_user(self._file)
             self._stamp = stamp
-        return self._user
+        return self._own
 
 
 def read_user(file: Path) -> UserContext:

@@ -88,6 +88,7 @@ from assistant.skillkit.declare import (
 from assistant.skillkit.declare import (
     undo as undo,
 )
+from assistant.skillkit.files import write_whole as write_whole
 from assistant.values import (
     Duration as Duration,
 )
@@ -127,3 +128,9 @@ from assistant.values import (
 from assistant.values import (
     parse_time as parse_time,
 )
+from assistant.values.iban import format_iban as format_iban
+from assistant.values.iban import parse_iban as parse_iban
+from assistant.values.vcards import Card as Card
+from assistant.values.vcards import extend_card as extend_card
+from assistant.values.vcards import read_cards as read_cards
+from assistant.values.vcards import write_card as write_card

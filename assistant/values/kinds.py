@@ -1,9 +1,10 @@
-"""What a time expression means: plain frozen values. Knows no language and no clock."""
+"""What a time, an amount or a number in a text means: plain frozen values. Knows no language and no clock."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from typing import Any, Literal
 
 Precision = Literal["day", "part", "minute"]
@@ -40,10 +41,38 @@ class Period:
 
 
 @dataclass(frozen=True, slots=True)
+class Interval:
+    """From one point in time to another, both with the user's zone: "Tuesday from 10 to 11:30"."""
+
+    start: datetime
+    end: datetime
+    recurrence: str | None = None
+    """RFC 5545 RRULE of the start without its prefix."""
+
+
+@dataclass(frozen=True, slots=True)
 class Duration:
     """A length of time; a month counts 30 days, a year 365."""
 
     length: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """An amount of money, negative if said so."""
+
+    amount: Decimal
+    currency: str
+    """ISO 4217 code, or "" where none was said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A bare number."""
+
+    value: Decimal
+    pair: bool = False
+    """Said as two numbers in a row ("twenty-five fifty"): an amount of money rather than a count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,17 +92,18 @@ class Impossible:
         return {"month": date(2000, self.month, 1), "day": self.day}
 
 
-TimeValue = Moment | Period | Duration | Impossible
+TimeValue = Moment | Period | Interval | Duration | Impossible
+Value = TimeValue | Money | Number
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A time expression in a text: `text` is `original[start:end]`."""
+    """A value in a text: `text` is `original[start:end]`."""
 
     start: int
     end: int
     text: str
-    value: TimeValue
+    value: Value
 
 
 def as_period(value: TimeValue) -> Period | None:
