@@ -12,11 +12,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from assistant.conversation.filling import sayable
 from assistant.conversation.prompt import call_line
 from assistant.conversation.shortlist import Ranking
 from assistant.conversation.spans import mask
 from assistant.locale.catalogue import read_rows
-from assistant.conversation.filling import sayable
 from assistant.skillkit.loader import Skills
 
 _SPAN_KINDS = {
@@ -49,7 +49,7 @@ class Examples:
         """Read at the first request that needs the model, which takes seconds anyway: no start waits for it."""
         known = {tool.name for tool in self._skills.tools()}
         rows = [row for file in self._files for row in read_rows(file)]
-        return [Example(row["text"], row["tool"], row.get("args", {})) for row in rows if row["tool"] in known]
+        return [Example(row["text"], row["tool"], row.get("args", {})) for row in rows if row.get("tool") in known]
 
     @cached_property
     def _ranking(self) -> Ranking:

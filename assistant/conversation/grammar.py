@@ -21,7 +21,13 @@ from assistant.skillkit.schema import Argument
 from assistant.values import Interval, Moment
 
 MOST_CALLS = 2
-_SPANS_OF = {"date": ("when", "period"), "datetime": ("when", "period"), "duration": ("duration",), "money": ("amount",), "int": ("count",)}
+_SPANS_OF = {
+    "date": ("when", "period"),
+    "datetime": ("when", "period"),
+    "duration": ("duration",),
+    "money": ("amount",),
+    "int": ("count",),
+}
 _CALL = re.compile(r'([a-z_]+\.[a-z_]+)\(((?:[^"()]|"(?:[^"\\]|\\.)*")*)\)')
 _ARGUMENT = re.compile(r'([a-z_]+)=("(?:[^"\\]|\\.)*"|true)')
 
@@ -112,5 +118,3 @@ def _quoted(word: str) -> str:
 
 def _literal(text: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
-
-

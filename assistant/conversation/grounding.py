@@ -83,7 +83,11 @@ def fault_of(calls: Sequence[Written], allowed: Mapping[str, Tool], masked: Mask
         if usable and index not in spans and span.text not in text and not isinstance(span.value, Impossible | Number):
             return f'You left out "{span.text}". Write the line again, whole.'
     for (_, name), value in given.items():
-        if isinstance(value, str) and span_of(value, masked) is None and grounded(name, value, masked.said, world) is None:
+        if (
+            isinstance(value, str)
+            and span_of(value, masked) is None
+            and grounded(name, value, masked.said, world) is None
+        ):
             return f'{name}="{value}" is not in the message. Write the line again without it, or another tool, or say:.'
     return ""
 

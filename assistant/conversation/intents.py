@@ -32,7 +32,9 @@ _POLITE = {
     ),
 }
 _FILLERS = re.compile(
-    r"(?<![\w'])(?:um+|uh+|erm?|hmm+|you know|like i said|i guess)(?![\w'])[\s,，]*|(?:嗯+|呃+|额|那个那个|就是说|怎么说呢)[\s,，、]*", re.IGNORECASE
+    r"(?<![\w'])(?:um+|uh+|erm?|hmm+|you know|like i said|i guess)(?![\w'])[\s,，]*"
+    r"|(?:嗯+|呃+|额|那个那个|就是说|怎么说呢)[\s,，、]*",
+    re.IGNORECASE,
 )
 _DROPPED = re.escape(PUNCTUATION_STR)
 _BORDER = re.compile(r"(?<=[一-鿿])\s+(?=[!-~])|(?<=[!-~])\s+(?=[一-鿿])")
@@ -156,7 +158,9 @@ class Sentences:
 
 def _live_lists(user: UserContext) -> dict[str, SlotList]:
     names = {
-        "contact": [name for person in user.contacts for name in (person.name, *person.aliases, str(person.email or ""))],
+        "contact": [
+            name for person in user.contacts for name in (person.name, *person.aliases, str(person.email or ""))
+        ],
         "account": account_names(user),
     }
     return {

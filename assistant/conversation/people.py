@@ -47,7 +47,19 @@ def account(word: str, user: UserContext) -> str:
 
 
 _ACCOUNT_WORDS = {
-    "checking": ("current", "chequing", "giro", "everyday", "活期", "支票", "日常", "courant", "corriente", "普通預金", "普通预金"),
+    "checking": (
+        "current",
+        "chequing",
+        "giro",
+        "everyday",
+        "活期",
+        "支票",
+        "日常",
+        "courant",
+        "corriente",
+        "普通預金",
+        "普通预金",
+    ),
     "savings": ("saving", "储蓄", "存款", "定期", "spar", "épargne", "ahorro", "貯蓄", "預金"),
 }
 """How people call the usual kinds of account beside the name that the bank gives."""

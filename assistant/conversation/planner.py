@@ -12,8 +12,8 @@ from typing import Any
 
 from assistant.conversation import prompt
 from assistant.conversation.arguments import World, moved, step_for
-from assistant.conversation.filling import sayable
 from assistant.conversation.examples import Examples
+from assistant.conversation.filling import sayable
 from assistant.conversation.grammar import Written, read_calls, step_grammar
 from assistant.conversation.grounding import SPANNED, fault_of, grounded, left_over, span_of, trimmed
 from assistant.conversation.sessions import Exchange
@@ -23,6 +23,7 @@ from assistant.models import Call, Completion, Message, Priority, Step, Usage
 from assistant.ports import LanguageModel
 from assistant.skillkit.loader import Tool
 from assistant.streams import closing
+
 
 @dataclass(frozen=True)
 class Switches:
@@ -134,7 +135,7 @@ class Planner:
         chosen: dict[str, int] = {}
         for name, value in call.args.items():
             argument = names.get(name)
-            if argument is None or name == "recurrence" and isinstance(span_of(value, masked), int):
+            if argument is None or (name == "recurrence" and isinstance(span_of(value, masked), int)):
                 continue
             if argument.type in SPANNED:
                 if (index := span_of(value, masked)) is not None:

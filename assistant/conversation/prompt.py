@@ -1,4 +1,4 @@
-"""What the model reads, most stable first (DESIGN §7): prefix with all tools, digest of the user, conversation, message.
+"""What the model reads, most stable first (DESIGN §7): prefix with all tools, user, conversation, message.
 
 The prefix is the same bytes for every turn, so that its KV state is computed once: no shortlist is in it, the grammar
 holds the model to that. All that was read from outside is fenced as data.

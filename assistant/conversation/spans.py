@@ -28,8 +28,9 @@ from assistant.values import (
 _FIRST = 0xE000
 _MOST = 64
 _CORRECTION = re.compile(
-    r"([\ue000-\ue03f])[\s,，、.…]*(?:(?:no|nope|wait|sorry|actually|scratch that|make (?:it|that)|or rather|i mean(?:t)?"
-    r"|不对|不是|不不|错了|说错了|啊不|哦不|呃不|不|应该是|我是说)[\s,，、.…]+|(?:不对|不是|说错了|啊不|应该是)){1,3}(?:the\s|for\s|on\s|at\s|是)?"
+    r"([\ue000-\ue03f])[\s,，、.…]*(?:(?:no|nope|wait|sorry|actually|scratch that|make (?:it|that)|or rather"
+    r"|i mean(?:t)?|不对|不是|不不|错了|说错了|啊不|哦不|呃不|不|应该是|我是说)[\s,，、.…]+"
+    r"|(?:不对|不是|说错了|啊不|应该是)){1,3}(?:the\s|for\s|on\s|at\s|是)?"
     r"([\ue000-\ue03f])",
     re.IGNORECASE,
 )

@@ -354,6 +354,11 @@ class Skills:
         ordered = sorted(self.loaded.values(), key=lambda one: (not self.known[one.manifest.name].bundled,))
         return [skill.sentences for skill in ordered if skill.sentences is not None]
 
+    def example_files(self) -> list[Path]:
+        """The tables of requests of the bundled skills; what another skill's folder says teaches the model nothing."""
+        folders = [skill.folder for name, skill in sorted(self.loaded.items()) if self.known[name].bundled]
+        return [file for folder in folders if (file := folder / "examples.yaml").is_file()]
+
     async def aclose(self) -> None:
         """Stop every process that a skill runs in."""
         await asyncio.gather(*(skill.aclose() for skill in self.loaded.values()))

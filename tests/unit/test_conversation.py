@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
+from assistant.conversation.prompt import call_line
 from assistant.memory.users import read_user
 from assistant.models import Completion, Label, Person, UserContext
 from assistant.resources import bundled
@@ -42,7 +42,7 @@ def deliver(mailbox: Path, number: int, sender: str, subject: str, body: str, da
 
 
 def act(tool: str, **args: object) -> str:
-    return json.dumps({"do": "act", "calls": [{"tool": tool, "args": args}]}, ensure_ascii=False)
+    return call_line(tool, args)
 
 
 def script(replies: list[str]) -> object:
@@ -50,8 +50,8 @@ def script(replies: list[str]) -> object:
     waiting = iter(replies)
 
     def answer(request: Completion) -> str:
-        planning = "Decide what to do" in request.messages[0].content
-        return next(waiting, '{"do":"reply","text":"?"}') if planning else "{}"
+        planning = "Turn the last message" in request.messages[0].content
+        return next(waiting, "say: ?") if planning else "{}"
 
     return answer
 
@@ -149,21 +149,21 @@ async def test_a_write_can_be_taken_back(talk: Talk) -> None:
     assert "nothing" in (await talk.reply("undo")).lower()
 
 
-@pytest.mark.parametrize("talk", [['{"do":"reply","text":"Jane Austen."}']], indirect=True)
+@pytest.mark.parametrize("talk", [["say: Jane Austen."]], indirect=True)
 async def test_the_model_talks_and_its_words_are_streamed(talk: Talk) -> None:
     events = await talk.say("who wrote Pride and Prejudice?")
     assert "".join(event.text for event in events if event.type == "token") == "Jane Austen."
     assert next(event for event in events if event.type == "reply").text == "Jane Austen."
 
 
-@pytest.mark.parametrize("talk", [['{"do":"reply","text":"I have sent the mail to Anna."}']], indirect=True)
+@pytest.mark.parametrize("talk", [["say: I have sent the mail to Anna."]], indirect=True)
 async def test_a_claim_without_a_receipt_is_not_said(talk: Talk) -> None:
     assert "sent" not in await talk.reply("could you perhaps take care of that thing")
 
 
 @pytest.mark.parametrize(
     "talk",
-    [[act("reminders.add", text="buy milk", when="yesterday", recurrence="daily")]],
+    [[act("reminders.add", text="buy milk", when="yesterday", recurrence="daily")] * 2],
     indirect=True,
 )
 async def test_the_models_own_time_is_not_believed(talk: Talk) -> None:
@@ -172,7 +172,7 @@ async def test_the_models_own_time_is_not_believed(talk: Talk) -> None:
     assert started.args == {"text": "buy milk", "when": "2026-11-24T20:00"}
 
 
-@pytest.mark.parametrize("talk", [[act("email.send", to=["Boss"], subject="x", body="I quit")]], indirect=True)
+@pytest.mark.parametrize("talk", [[act("email.send", to=["Boss"], subject="x", body="I quit")] * 2], indirect=True)
 async def test_an_invented_recipient_is_asked_for(talk: Talk) -> None:
     events = await talk.say("mail somebody about my holiday please, anything")
     assert not [event for event in events if event.type == "approval-wanted"]
@@ -299,19 +299,12 @@ async def test_a_yes_to_two_things_at_once_approves_none(talk: Talk) -> None:
     assert len(talk.services.approvals.pending("s")) == 2
 
 
-TWO = json.dumps(
-    {
-        "do": "act",
-        "calls": [
-            {"tool": "reminders.timer", "args": {"duration": "10 minutes", "label": "tea"}},
-            {"tool": "reminders.cancel", "args": {}},
-            {"tool": "reminders.list", "args": {}},
-        ],
-    }
+THREE = "\n".join(
+    (act("reminders.timer", duration="10 minutes", label="tea"), "reminders.cancel()", "reminders.list()")
 )
 
 
-@pytest.mark.parametrize("talk", [[TWO]], indirect=True)
+@pytest.mark.parametrize("talk", [[THREE]], indirect=True)
 async def test_a_question_in_the_middle_repeats_nothing_and_loses_nothing(talk: Talk) -> None:
     events = await talk.say("now a timer for tea of 10 minutes, then cancel one reminder, then list the reminders left")
     assert [event.missing for event in events if event.type == "question"] == [("text",)]
