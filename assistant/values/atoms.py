@@ -27,6 +27,8 @@ class Weekday:
 
     weekday: int
     week: int | None = None
+    later: bool = False
+    """The coming such day that is not today ("lundi prochain")."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +66,17 @@ DaySpec = Relative | Weekday | MonthDay | DayOfMonth | Nth
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """A time of day. `exact` says that the hour is on the 24-hour clock; 24:00 is the end of the day."""
+    """A time of day. `exact` says that the hour is on the 24-hour clock; 24:00 is the end of the day.
+
+    `formal` says that it is probably so ("6 Uhr", "6h"): on a named day the hour stands as it is.
+    """
 
     hour: int
     minute: int = 0
     meridiem: Literal["am", "pm"] | None = None
     exact: bool = False
     said: str = ""
+    formal: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,7 +52,9 @@ def _digits(text: str, locale: str) -> Iterator[Counted]:
     for match in _patterns()[0].finditer(text):
         start, end = match.span()
         # Pieces of versions, addresses and times: 2.10.3, 10:30, 24/12.
-        if re.match(r"[.,:/'][0-9]|[0-9]", text[end : end + 2]) or re.search(r"[0-9][.,:/]$", text[:start][-2:]):
+        if re.match(r"[.,:/'][0-9]|[0-9]", text[end : end + 2]) or re.search(
+            r"[0-9][.,:/]$", text[max(0, start - 2) : start]
+        ):
             continue
         if not match["scale"] and re.match(rf"[{_LATIN}_]", text[end : end + 1]) and not _unit_follows(text, end):
             continue

@@ -44,6 +44,8 @@ def _weekday(spec: Weekday, today: date, prefer: Preference) -> date:
     monday = today - timedelta(days=today.weekday())
     if spec.week is not None:
         return monday + timedelta(days=7 * spec.week + spec.weekday)
+    if spec.later:
+        return today + timedelta(days=(spec.weekday - today.weekday() - 1) % 7 + 1)
     if prefer == "past":
         return today - timedelta(days=(today.weekday() - spec.weekday) % 7)
     return today + timedelta(days=(spec.weekday - today.weekday()) % 7)

@@ -1,12 +1,12 @@
-"""Lengths of time: ISO 8601 both ways, words in both languages. A month counts 30 days, a year 365."""
+"""Lengths of time: ISO 8601 both ways, words in any language with a grammar. A month counts 30 days, a year 365."""
 
 from __future__ import annotations
 
 import re
 from datetime import timedelta
 
-from assistant.values import chinese_clock, english_clock
-from assistant.values.atoms import Length, fold
+from assistant.values.atoms import Length
+from assistant.values.grammars import prepared
 
 _ISO = re.compile(
     r"P(?:(?P<years>\d{1,4})Y)?(?:(?P<months>\d{1,4})M)?(?:(?P<weeks>\d{1,5})W)?(?:(?P<days>\d{1,6})D)?"
@@ -53,12 +53,8 @@ def parse_duration(text: str) -> timedelta | None:
     given = parse_iso(text)
     if given is not None:
         return given
-    folded = fold(text).strip()
-    measured: Length | None = None
-    if re.fullmatch(english_clock.LENGTH, folded):
-        measured = english_clock.length(folded)
-    elif re.fullmatch(chinese_clock.LENGTH, folded):
-        measured = chinese_clock.length(folded)
+    folded, grammar = prepared(text.strip())
+    measured = grammar.length(folded)
     return None if measured is None else length_of(measured)
 
 

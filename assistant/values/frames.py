@@ -17,14 +17,12 @@ from assistant.values.hours import DEFAULTS, LATER_TODAY, daytime, hour_in_part,
 from assistant.values.kinds import Duration, Impossible, Moment, Period, Precision, Preference, TimeValue, as_period
 from assistant.values.recurrence import next_occurrence, write
 
-_GLUE = re.compile(r"(?:[\s,，、]|的|在|于|(?<![a-z])(?:at|on|in|of|the|from|starting|beginning)(?![a-z])){0,8}")
 
-
-def clusters(text: str, atoms: list[Atom]) -> list[Atom]:
-    """Neighbouring atoms merged into frames, left to right."""
+def clusters(text: str, atoms: list[Atom], glue: re.Pattern[str]) -> list[Atom]:
+    """Neighbouring atoms merged into frames, left to right, where only `glue` stands between them."""
     frames: list[Atom] = []
     for atom in atoms:
-        if frames and _GLUE.fullmatch(
+        if frames and glue.fullmatch(
             text[frames[-1].end : atom.start][:40] if atom.start - frames[-1].end <= 40 else "x"
         ):
             merged = merge(frames[-1], atom)
@@ -85,7 +83,7 @@ def _time(frame: Atom, *, replace_weak: bool = False) -> tuple[int, int, bool]:
     hour = hour_in_part(frame.clock, frame.part)
     if hour is not None:
         return hour, frame.clock.minute, True
-    return daytime(frame.clock.hour), frame.clock.minute, False
+    return frame.clock.hour if frame.clock.formal else daytime(frame.clock.hour), frame.clock.minute, False
 
 
 def _single(frame: Atom, now: datetime, prefer: Preference) -> Moment | Impossible:

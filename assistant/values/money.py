@@ -79,11 +79,10 @@ def parse_money(text: str, *, locale: str = "en") -> Money | None:
     for span in find_money(text, locale=locale)[:2]:
         rest = folded[: span.start] + " " + folded[span.end :]
         return span.value if isinstance(span.value, Money) and _idle(rest) else None
-    for number in numbers(folded, locale)[:2]:
+    for number in numbers(folded, locale)[:3]:
         start = _sign(folded, number.start)
-        if not _idle(folded[:start] + " " + folded[number.end :]):
-            return None
-        return Money(-number.value if start < number.start else number.value, "")
+        if _idle(folded[:start] + " " + folded[number.end :]):
+            return Money(-number.value if start < number.start else number.value, "")
     return None
 
 
@@ -131,7 +130,11 @@ def _money(text: str, found: list[Counted], position: int, begin: int, locale: s
     """How many numbers make up the amount that starts at `position`, and the amount."""
     number = found[position]
     before = _patterns()["before"].search(text[max(begin, number.start - _BEFORE) : number.start])
-    if number.script == "digits" and not before and re.match(r"[a-z_]", text[begin : number.start][-1:]):
+    if (
+        number.script == "digits"
+        and not before
+        and re.match(r"[a-z_]", text[max(begin, number.start - 1) : number.start])
+    ):
         return 1, None
     if number.script == "chinese" or not text[number.end : number.end + 2].strip().isascii():
         span = _chinese_money(text, number, before, begin, locale)
@@ -258,7 +261,7 @@ def _tail(match: re.Match[str]) -> Decimal:
 
 def _is_kuai(text: str, number: Counted, end: int) -> bool:
     """Whether 块 counts money, not pieces of cake, and 一块 is not "together"."""
-    paid = text[number.start - 1 : number.start] in tuple("转付花还汇欠存取共差值赚赔")
+    paid = bool(re.search("[转付花还汇欠存取共差值赚赔]了?$", text[max(0, number.start - 2) : number.start]))
     after = text[end : end + 1]
     if number.value == 1:
         return paid and not re.match(r"[去来走儿过看玩]", after)
@@ -271,7 +274,7 @@ def _is_kuai(text: str, number: Counted, end: int) -> bool:
 
 def _bare(text: str, number: Counted) -> bool:
     """Whether a number stands alone: no percentage, ordinal, or part of a word or an address."""
-    before, after = text[: number.start][-8:], text[number.end : number.end + 16]
+    before, after = text[max(0, number.start - 8) : number.start], text[number.end : number.end + 16]
     if re.match(r" ?(?:%|％|°|percent|per cent|st\b|nd\b|rd\b|th\b)|[多几来余]|[号楼层路年月日点时度](?!码)", after):
         return False
     if re.search(r"(?:第|百分之|[#@_/\\])$", before):
@@ -285,7 +288,8 @@ def _bare(text: str, number: Counted) -> bool:
 
 def _bare_word(text: str, number: Counted, before: str) -> bool:
     if re.match(
-        r"[- ](?:first|second|third|fourth|fifth|sixth|seventh|eighth|ninth)(?![a-z])", text[number.end :][:10]
+        r"[- ](?:first|second|third|fourth|fifth|sixth|seventh|eighth|ninth)(?![a-z])",
+        text[number.end : number.end + 10],
     ):
         return False
     if text[number.start : number.end] != "one":
@@ -293,12 +297,12 @@ def _bare_word(text: str, number: Counted, before: str) -> bool:
     # "One" is mostly a pronoun: "the last one", "one of them".
     if re.search(r"[a-z] $", before) and not re.search(r"(?:^| )(?:for|me|only|just|exactly) $", before):
         return False
-    return not re.match(rf" (?:{_PRONOUN_AFTER})(?![a-z])|['’]", text[number.end :][:12])
+    return not re.match(rf" (?:{_PRONOUN_AFTER})(?![a-z])|['’]", text[number.end : number.end + 12])
 
 
 def _bare_chinese(text: str, number: Counted) -> bool:
     said = text[number.start : number.end]
-    before, after = text[: number.start][-1:], text[number.end : number.end + 1]
+    before, after = text[max(0, number.start - 1) : number.start], text[number.end : number.end + 1]
     alone = not any("\u4e00" <= neighbour <= "\u9fff" for neighbour in (before, after))
     if alone:
         return True

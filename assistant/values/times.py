@@ -1,4 +1,4 @@
-"""Time expressions in free text, English and Chinese, also mixed. Pure: the present is an argument.
+"""Time expressions in free text: English and Chinese, also mixed, or one more language. Pure: `now` is an argument.
 
 Weeks start on Monday; "next Friday" and 下周五 are the Friday of the next calendar week, "Friday" and 周五 the coming
 one. A day without a time stands for 9:00 (`hours` tells how hours are read). A repeated moment carries its first
@@ -8,27 +8,20 @@ occurrence after now. Days and dates without a year lie ahead unless `prefer="pa
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from assistant.values import chinese, english, wall
-from assistant.values.atoms import Atom, MonthDay, Rule, fold, scan
+from assistant.values import wall
+from assistant.values.atoms import Atom, MonthDay, scan
 from assistant.values.days import resolve_day
 from assistant.values.durations import parse_iso
 from assistant.values.frames import clusters, days_between, meaning, moved, shared
+from assistant.values.grammars import Grammar, prepared
 from assistant.values.kinds import Duration, Impossible, Moment, Period, Preference, Span, TimeValue
 from assistant.values.recurrence import canonical_rule
 
-_RULES: list[Rule] = [*english.RULES, *chinese.RULES]
-_TO = re.compile(r"\s?(?:to|until|till|til|through|thru|-|–|—|~|到|至|和|and)(?:了)?\s?(?:the\s)?")
-_BETWEEN = re.compile(r"(?:between|from|from the|between the|从|自|在)\s?$")
-_SINCE = re.compile(r"(?:since|自从|自)\s?$")
-_SINCE_END = re.compile(r"(?:以来|至今|到现在)")
-_LEAD = re.compile(r"(?<![a-z])(?:at|on|in|on the|in the|at around)\s$|(?<![现正存])在$|于$")
-_SHIFT = re.compile(r"\s(before|after)\s")
 _EDGES = " \t\r\n,.!?;:，。！？；：、的"
-_NOW = {"now", "right now", "at the moment", "现在", "此刻", "马上", "立刻"}
-_GAP = 12
+_GAP = 16
 
 
 def find(text: str, now: datetime, *, prefer: Preference | None = None) -> list[Span]:
@@ -36,33 +29,37 @@ def find(text: str, now: datetime, *, prefer: Preference | None = None) -> list[
 
     `now` carries the user's zone. Never raises, whatever the text; takes time linear in its length.
     """
-    folded = fold(text)
-    frames = clusters(folded, scan(folded, _RULES))
-    frames = _joined(folded, frames)
+    folded, grammar = prepared(text)
+    return [replace(span, text=text[span.start : span.end]) for span in _find(folded, grammar, now, prefer)]
+
+
+def _find(folded: str, grammar: Grammar, now: datetime, prefer: Preference | None) -> list[Span]:
+    frames = _joined(folded, clusters(folded, scan(folded, grammar.rules), grammar.glue), grammar)
+    reading = _Reading(folded, grammar, now, prefer)
     spans: list[Span] = []
     position = 0
     while position < len(frames):
-        taken, span = _read(folded, frames, position, now, prefer)
+        taken, span = reading.expression(frames, position)
         position += taken
-        if span is not None and (not spans or span.start >= spans[-1].end):
-            spans.append(replace(span, text=text[span.start : span.end]))
+        if not spans or span.start >= spans[-1].end:
+            spans.append(span)
     return spans
 
 
 def parse(text: str, now: datetime, *, prefer: Preference | None = None) -> TimeValue | None:
     """What the whole of `text` means (also ISO 8601 and RFC 5545 rules); None where it is not one time expression."""
-    folded = fold(text).strip(_EDGES)
+    folded, grammar = prepared(text.strip(_EDGES))
     iso = _iso(folded, now)
     if iso is not None:
         return iso
-    if folded in _NOW:
+    if folded in grammar.now:
         return Moment(now.replace(microsecond=0))
-    spans = find(folded, now, prefer=prefer)
+    spans = _find(folded, grammar, now, prefer)
     if len(spans) != 1:
         return None
-    rest = folded[: spans[0].start] + folded[spans[0].end :]
-    rest = re.sub(r"(?<![a-z])(?:on|at|in|by|from|for|the|every|around)(?![a-z])", "", rest)
-    return spans[0].value if not rest.strip(_EDGES + "在于从") else None
+    value = spans[0].value
+    rest = folded[: spans[0].start] + "\n" + folded[spans[0].end :]
+    return value if isinstance(value, TimeValue) and not grammar.rest.sub("", rest).strip(_EDGES) else None
 
 
 def rule(text: str, now: datetime) -> str | None:
@@ -88,13 +85,13 @@ def _iso(text: str, now: datetime) -> TimeValue | None:
         return day if isinstance(day, Impossible) else Impossible("values.no_such_time", time=text[11:])
 
 
-def _joined(text: str, frames: list[Atom]) -> list[Atom]:
+def _joined(text: str, frames: list[Atom], grammar: Grammar) -> list[Atom]:
     """Ranges of times share their day and half of the day; weak pieces that nothing confirms are dropped."""
     frames = list(frames)
     confirmed = [not frame.weak for frame in frames]
     for index in range(len(frames) - 1):
         first, second = frames[index], frames[index + 1]
-        if second.start - first.end > _GAP or not _TO.fullmatch(text[first.end : second.start]):
+        if second.start - first.end > _GAP or not grammar.to.fullmatch(text[first.end : second.start]):
             continue
         if first.clock and second.clock and (confirmed[index] or not second.weak or second.day):
             confirmed[index] = confirmed[index + 1] = True
@@ -102,73 +99,87 @@ def _joined(text: str, frames: list[Atom]) -> list[Atom]:
     return [frame for frame, sure in zip(frames, confirmed, strict=True) if sure]
 
 
-def _read(
-    text: str, frames: list[Atom], position: int, now: datetime, prefer: Preference | None
-) -> tuple[int, Span | None]:
-    """How many frames make up the next expression, and the expression."""
-    first = frames[position]
-    since = _SINCE.search(text[max(0, first.start - _GAP) : first.start])
-    start = first.start - len(since.group()) if since else _start(text, first)
-    value = meaning(first, now, "past" if since else prefer, text[first.start : first.end])
-    if position + 1 < len(frames):
-        second = frames[position + 1]
-        gap = text[first.end : second.start] if second.start - first.end <= _GAP else ""
-        side = _SHIFT.fullmatch(gap)
-        if side and first.length is not None:
-            target = meaning(second, now, prefer, text[second.start : second.end])
-            if isinstance(target, Moment) and not target.recurrence:
-                return 2, _span(start, second.end, moved(target, first.length, side[1]))
-        period = _range(text, first, second, gap, value, now, prefer)
-        if period is not None:
-            return 2, _span(_range_start(text, first), second.end, period)
-    ended = _SINCE_END.match(text, first.end)
-    if (since or ended) and isinstance(value, Moment | Period) and not (isinstance(value, Moment) and value.recurrence):
-        return 1, _since(text, first, start, ended.end() if ended else first.end, now)
-    return 1, _span(start, first.end, value)
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """Frames of one text read as expressions."""
 
+    text: str
+    """Folded."""
+    grammar: Grammar
+    now: datetime
+    prefer: Preference | None
 
-def _since(text: str, frame: Atom, start: int, end: int, now: datetime) -> Span:
-    value = meaning(frame, now, "past", text[frame.start : frame.end])
-    begin = value.start if isinstance(value, Period) else value.day if isinstance(value, Moment) else None
-    if begin is None or begin > now.date():
-        return _span(start, end, value)
-    return _span(start, end, Period(begin, now.date()))
+    def expression(self, frames: list[Atom], position: int) -> tuple[int, Span]:
+        """How many frames make up the next expression, and the expression."""
+        first = frames[position]
+        since = self.grammar.since.search(self._ahead_of(first))
+        start = first.start - len(since.group()) if since else self._start(first)
+        value = self._meaning(first, "past" if since else self.prefer)
+        if position + 1 < len(frames):
+            second = frames[position + 1]
+            gap = self.text[first.end : second.start] if second.start - first.end <= _GAP else ""
+            moment = self._moved(first, second, gap)
+            if moment is not None:
+                return 2, _span(start, second.end, moment)
+            period = self._range(first, second, gap, value)
+            if period is not None:
+                return 2, _span(self._range_start(first), second.end, period)
+        ended = self.grammar.ended.match(self.text, first.end)
+        once = isinstance(value, Moment | Period) and not (isinstance(value, Moment) and value.recurrence)
+        if (since or ended) and once:
+            return 1, self._since(first, start, ended.end() if ended else first.end)
+        return 1, _span(start, first.end, value)
 
+    def _ahead_of(self, frame: Atom) -> str:
+        return self.text[max(0, frame.start - _GAP) : frame.start]
 
-def _range(
-    text: str, first: Atom, second: Atom, gap: str, value: TimeValue, now: datetime, prefer: Preference | None
-) -> Period | None:
-    link = _TO.fullmatch(gap)
-    if not link or first.clock or second.clock or first.every or second.every:
-        return None
-    if link.group().strip() in ("and", "和") and not re.search(
-        r"between(?: the)? ?$|在$", text[max(0, first.start - _GAP) : first.start]
-    ):
-        return None
-    anchor = value.day if isinstance(value, Moment) else value.start if isinstance(value, Period) else None
-    if anchor is None:
-        return None
-    seen = wall.combine(anchor, 0, 0, now.tzinfo) if anchor > now.date() else now
-    direction: Preference | None = prefer
-    if anchor < now.date() and not isinstance(value, Period):
-        seen, direction = wall.combine(anchor + timedelta(days=1), 0, 0, now.tzinfo), "future"
-    absolute = meaning(second, now, direction, text[second.start : second.end])
-    later = meaning(second, seen, direction, text[second.start : second.end])
-    return days_between(value, absolute) or days_between(value, later)
+    def _meaning(self, frame: Atom, prefer: Preference | None, now: datetime | None = None) -> TimeValue:
+        return meaning(frame, now or self.now, prefer, self.text[frame.start : frame.end])
 
+    def _moved(self, first: Atom, second: Atom, gap: str) -> TimeValue | None:
+        """ "Two hours before tomorrow at 9"."""
+        back = self.grammar.before.fullmatch(gap)
+        if first.length is None or not (back or self.grammar.after.fullmatch(gap)):
+            return None
+        target = self._meaning(second, self.prefer)
+        if not isinstance(target, Moment) or target.recurrence:
+            return None
+        return moved(target, first.length, "before" if back else "after")
 
-def _range_start(text: str, first: Atom) -> int:
-    before = text[max(0, first.start - _GAP) : first.start]
-    lead = _BETWEEN.search(before)
-    return first.start - len(lead.group()) if lead else _start(text, first)
+    def _since(self, frame: Atom, start: int, end: int) -> Span:
+        value = self._meaning(frame, "past")
+        begin = value.start if isinstance(value, Period) else value.day if isinstance(value, Moment) else None
+        if begin is None or begin > self.now.date():
+            return _span(start, end, value)
+        return _span(start, end, Period(begin, self.now.date()))
 
+    def _range(self, first: Atom, second: Atom, gap: str, value: TimeValue) -> Period | None:
+        link = self.grammar.to.fullmatch(gap)
+        if not link or first.clock or second.clock or first.every or second.every:
+            return None
+        if link.group().strip() in self.grammar.also and not self.grammar.between.search(self._ahead_of(first)):
+            return None
+        anchor = value.day if isinstance(value, Moment) else value.start if isinstance(value, Period) else None
+        if anchor is None:
+            return None
+        seen = wall.combine(anchor, 0, 0, self.now.tzinfo) if anchor > self.now.date() else self.now
+        direction: Preference | None = self.prefer
+        if anchor < self.now.date() and not isinstance(value, Period):
+            seen, direction = wall.combine(anchor + timedelta(days=1), 0, 0, self.now.tzinfo), "future"
+        absolute = self._meaning(second, direction)
+        later = self._meaning(second, direction, seen)
+        return days_between(value, absolute) or days_between(value, later)
 
-def _start(text: str, frame: Atom) -> int:
-    """Where the expression starts with its preposition: what is cut out must not leave an "on" behind."""
-    if frame.length is not None:
-        return frame.start
-    lead = _LEAD.search(text[max(0, frame.start - _GAP) : frame.start])
-    return frame.start - len(lead.group()) if lead else frame.start
+    def _range_start(self, first: Atom) -> int:
+        opens = self.grammar.opens.search(self._ahead_of(first))
+        return first.start - len(opens.group()) if opens else self._start(first)
+
+    def _start(self, frame: Atom) -> int:
+        """Where the expression starts with its preposition: what is cut out must not leave an "on" behind."""
+        if frame.length is not None:
+            return frame.start
+        lead = self.grammar.lead.search(self._ahead_of(frame))
+        return frame.start - len(lead.group()) if lead else frame.start
 
 
 def _span(start: int, end: int, value: TimeValue) -> Span:
