@@ -26,8 +26,10 @@ from assistant.values import (
     format_duration,
 )
 
-_STARTS = ("when", "start", "since", "depart", "depart_at", "check_in")
+STARTS = ("when", "start", "since", "depart", "depart_at", "check_in")
+"""Arguments that a time goes to, and the beginning of a period."""
 ENDS = ("until", "end", "return_date", "check_out", "arrive_by")
+"""Arguments that the end of a period goes to."""
 _DAY_END = time(23, 59)
 
 
@@ -106,7 +108,7 @@ def money(value: Money | Number, said: str) -> str:
 
 
 def _generic(value: object, slot: str, span: Span, names: Mapping[str, Argument]) -> dict[str, Any]:
-    start = next((names[name] for name in _STARTS if name in names), None)
+    start = next((names[name] for name in STARTS if name in names), None)
     end = next((names[name] for name in ENDS if name in names), None)
     if isinstance(value, Interval):
         return {
@@ -136,7 +138,7 @@ def _lasting(length: timedelta, names: Mapping[str, Argument], filled: Mapping[s
     """A length of time: its own argument, or the end that it gives to the start ("for 3 nights")."""
     if "duration" in names:
         return {"duration": format_duration(length)}
-    start = next((filled[name] for name in _STARTS if name in filled), None)
+    start = next((filled[name] for name in STARTS if name in filled), None)
     end = next((names[name] for name in ENDS if name in names), None)
     if start is None or end is None or end.name in filled:
         return {}

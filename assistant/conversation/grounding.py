@@ -10,14 +10,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from assistant.conversation.arguments import PEOPLE, World
-from assistant.conversation.filling import sayable
+from assistant.conversation.filling import ENDS, STARTS, sayable
 from assistant.conversation.grammar import Written
 from assistant.conversation.people import known
 from assistant.conversation.shortlist import terms
 from assistant.conversation.spans import Masked, fits
 from assistant.skillkit.loader import Tool
 from assistant.skillkit.schema import Argument
-from assistant.values import Impossible, Number
+from assistant.values import Impossible, Moment, Number, Span
 
 COMPOSED = frozenset(
     {"body", "note", "text", "title", "label", "query", "question", "subject", "fact", "reference", "interests", "do"}
@@ -25,7 +25,7 @@ COMPOSED = frozenset(
 """Arguments that a person may paraphrase; all others must stand in the words as they are."""
 _WHOLE = frozenset({"body", "note", "fact", "question", "do"})
 """Arguments that may hold a time or an amount of their own ("tell her that Friday works")."""
-_GENERIC = ("duration", "period", "when", "amount")
+_GENERIC = ("duration", "when", "period", "amount")
 SPANNED = frozenset({"date", "datetime", "duration", "money", "int"})
 """Types whose values are spans of the sentence."""
 
@@ -38,6 +38,12 @@ def span_of(value: object, masked: Masked) -> int | None:
 
 def _plain(text: str) -> str:
     return re.sub(r"[\s\"\\]+", " ", text).strip().casefold()
+
+
+def slot_of(tool: Tool, name: str, span: Span, given: Mapping[str, object]) -> str:
+    """The slot of a span that the model gave to an argument: a day that is looked at is looked at whole."""
+    whole = isinstance(span.value, Moment) and span.value.precision == "day" and tool.declaration.effect == "read"
+    return "period" if whole and name in STARTS and given.keys().isdisjoint(ENDS) else name
 
 
 def left_over(

@@ -15,7 +15,7 @@ from assistant.conversation.arguments import World, moved, step_for
 from assistant.conversation.examples import Examples
 from assistant.conversation.filling import sayable
 from assistant.conversation.grammar import Written, read_calls, step_grammar
-from assistant.conversation.grounding import SPANNED, fault_of, grounded, left_over, span_of, trimmed
+from assistant.conversation.grounding import SPANNED, fault_of, grounded, left_over, slot_of, span_of, trimmed
 from assistant.conversation.sessions import Exchange
 from assistant.conversation.shortlist import Shortlist
 from assistant.conversation.spans import Masked
@@ -139,7 +139,7 @@ class Planner:
                 continue
             if argument.type in SPANNED:
                 if (index := span_of(value, masked)) is not None:
-                    chosen[name] = index
+                    chosen[slot_of(tool, name, masked.spans[index], call.args)] = index
             elif not self._use.grounding:
                 words[name] = value
             elif (kept := grounded(name, value, masked.said, world)) is not None:

@@ -169,7 +169,7 @@ async def test_a_bundled_skill_is_loaded_and_its_tools_called(tmp_path: Path) ->
     tool: Tool = skills.tool("demo.add")
     assert tool.trusted
     assert skills.settings("demo") == {"limit": 5}
-    assert skills.lookups("demo")["to"].tool == "fail"
+    assert skills.lookups("demo")["to"][0].tool == "fail"
     result = await tool.run(context(**skills.settings("demo")), {"text": "milk"})
     assert result == Result(text="added milk 5", undo={"text": "milk"})
     assert (await tool.undo(context(), {"text": "milk"})).text == "gone milk"
