@@ -17,12 +17,13 @@ from assistant.config import ConversationSettings
 from assistant.conversation.arguments import World, completed, step_for
 from assistant.conversation.claims import claims_a_deed
 from assistant.conversation.execute import Executor, Work
+from assistant.conversation.followups import followed, pointing
 from assistant.conversation.intents import Match, Sentences
 from assistant.conversation.language import detect
-from assistant.conversation.planner import Planned, Planner
+from assistant.conversation.planner import Planned, Planner, joined
 from assistant.conversation.record import Record
 from assistant.conversation.sessions import OpenQuestion, Sessions
-from assistant.conversation.spans import Masked, mask
+from assistant.conversation.spans import Masked, halves, mask
 from assistant.errors import AskAgain, AssistantError, Cancelled, SkillFailed
 from assistant.events import (
     ApprovalWanted,
@@ -106,7 +107,7 @@ class Conversation:
         tongue = _supported(language) or detect(text)
         world = self._world(tongue, now, user)
         masked = mask(text, world.now)
-        planned = Planned.free(self._by_template(masked, world, tongue))
+        planned = Planned.free(self._by_template(masked, world, tongue) or self._by_parts(masked, world, tongue))
         if planned is None:
             async for piece in self._by_model(text, masked, world, "", Priority.PERSON):
                 planned = piece if isinstance(piece, Planned) else planned
@@ -145,6 +146,14 @@ class Conversation:
         async for piece in self._planner.plan(text, masked, world, history, priority):
             yield piece
 
+    def _by_parts(self, masked: Masked, world: World, language: Language) -> Step | None:
+        """Two whole requests in one sentence, each of which a template knows."""
+        for parts in halves(masked.said):
+            steps = [self._by_template(mask(part, world.now), world, language) for part in parts]
+            if all(step is not None and step.calls and step.kind == "call" for step in steps):
+                return joined([step for step in steps if step is not None])
+        return None
+
     # --- one turn ----------------------------------------------------------------------------------------------
 
     async def _take(self, turn: Turn, record: Record) -> AsyncIterator[Event]:
@@ -168,8 +177,8 @@ class Conversation:
         step = self._answered(question, match, turn.text, masked, world)
         if step is not None and question is not None:
             record.said = f"{question.said}\n{turn.text}"
-        if step is None and match and match.tool not in ("core.yes", "core.no"):
-            step = self._step_of(match, masked, world, language)
+        if step is None:
+            step = await self._by_code(match, masked, world, record)
         if step is None:
             priority = Priority.PERSON if turn.present else Priority.AUTOMATION
             async for piece in self._by_model(turn.text, masked, world, turn.session, priority):
@@ -180,6 +189,20 @@ class Conversation:
         assert step is not None
         async for event in self._follow(step, turn, record):
             yield event
+
+    async def _by_code(self, match: Match | None, masked: Masked, world: World, record: Record) -> Step | None:
+        """What templates and the turn before decide, without a model."""
+        session, language = record.turn.session, record.language
+        said, before = self._sessions.last_acted(session)
+        if match and match.tool not in ("core.yes", "core.no"):
+            return pointing(self._step_of(match, masked, world, language), before, self._skills)
+        leaning = followed(masked, language, before, self._effect(before[-1]), world) if before else None
+        if leaning is None:
+            return self._by_parts(masked, world, language)
+        record.said = f"{said}\n{record.said}"
+        if leaning.replaces and leaning.step.kind == "call":
+            await self._executor.withdraw(session, language)
+        return leaning.step
 
     async def _yes_or_no(
         self, yes: bool, waiting: Sequence[Approval], turn: Turn, record: Record

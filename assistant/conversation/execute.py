@@ -6,6 +6,7 @@ needs before it happens is kept by `safety.approvals` and `safety.outbox`.
 
 from __future__ import annotations
 
+import contextlib
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from typing import Any
 
 from assistant.conversation.origins import of_arguments
 from assistant.conversation.sessions import Sessions
-from assistant.errors import NotFound, PolicyDenied, Rejected, SkillFailed
+from assistant.errors import Conflict, NotFound, PolicyDenied, Rejected, SkillFailed
 from assistant.models import (
     Action,
     Approval,
@@ -108,6 +109,15 @@ class Executor:
         """Redeem an approved approval and hand the act to the outbox. Raises ApprovalExpired."""
         redeemed = self._approvals.redeem(approval.id, approval.action, approval.prepared)
         return await self._outbox.submit(redeemed)
+
+    async def withdraw(self, session: str, language: Language) -> None:
+        """Take back the newest act, or what waits for a yes, because a corrected one takes its place."""
+        waiting = self._approvals.pending(session)
+        if waiting:
+            self._approvals.decide(waiting[-1].id, False, waiting[-1].bound_to)
+            return
+        with contextlib.suppress(NotFound, Conflict, Rejected):
+            await self.undo(session, language)
 
     async def undo(self, session: str, language: Language) -> Result | Receipt:
         """Take back the session's newest act, a held outward one or a write. Raises NotFound, Conflict, Rejected."""

@@ -15,6 +15,8 @@ from assistant.store import Database
 
 QUESTION_LIFE = timedelta(minutes=10)
 UNDO_LIFE = timedelta(days=1)
+LEANING = 4
+"""So many turns back a follow-up may lean on."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,13 @@ class Sessions:
             Exchange(row["text"], row["reply"], row["language"], _calls(json.loads(row["events"])))
             for row in reversed(rows)
         ]
+
+    def last_acted(self, session: str) -> tuple[str, tuple[Call, ...]]:
+        """The words and calls of the newest turn that called a tool, if it is among the last few; else nothing."""
+        for exchange in reversed(self.history(session, LEANING)):
+            if exchange.calls:
+                return exchange.text, exchange.calls
+        return "", ()
 
     def overview(self, limit: int = 50) -> list[dict[str, Any]]:
         """Sessions, the newest first: name, turns, last text, when."""

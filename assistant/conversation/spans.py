@@ -131,3 +131,17 @@ def fits(span: Span, slot: str) -> bool:
     if slot == "duration" and isinstance(value, Impossible):
         return True
     return isinstance(value, _FITTING[slot])
+
+
+_AND = re.compile(
+    r"\s*[,，;；.。]?\s+(?:and then|and also|and|then|also|plus)\s+"
+    r"|\s*[,，;；。]\s*(?:然后再?|再|顺便|同时|另外|并且|并|还要|接着|and then )?|(?:然后再?|顺便)",
+    re.IGNORECASE,
+)
+_MOST_CUTS = 4
+
+
+def halves(said: str) -> list[tuple[str, str]]:
+    """The ways to cut a sentence in two at an "and", 然后 or comma."""
+    cuts = [(said[: cut.start()].strip(), said[cut.end() :].strip()) for cut in _AND.finditer(said)]
+    return [pair for pair in cuts if all(len(part) > 3 for part in pair)][:_MOST_CUTS]
