@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 
 from assistant.models import Person, UserContext
+from assistant.values import match_names
 
-_POSSESSIVE = re.compile(r"^(?:my|our|the|to|for|from|我的|我们的|我们|我|给|跟|和)\s*|(?:'s|’s|的)$", re.IGNORECASE)
+_POSSESSIVE = re.compile(
+    r"^(?:(?:my|our|the|to|for|from)\s+|(?:我的|我们的|我们|我|给|跟|和)\s*)|(?:'s|’s|的)$", re.IGNORECASE
+)
 
 
 def plain(word: str) -> str:
@@ -19,22 +22,16 @@ def plain(word: str) -> str:
 
 
 def known(word: str, user: UserContext) -> list[Person]:
-    """The contacts that `word` may mean: by a whole name or alias first, else by a part of a name."""
-    for form in dict.fromkeys((word.strip(), plain(word))):
-        if not form:
-            continue
+    """The contacts that `word` may mean: by a whole name, alias or address, else a part, its pinyin, or a near miss."""
+    forms = [form for form in dict.fromkeys((word.strip(), plain(word))) if form]
+    for form in forms:
         exact = [person for person in user.contacts if person.called(form) or _same_address(person, form)]
         if exact:
             return exact
-        folded = form.casefold()
-        partly = [
-            person
-            for person in user.contacts
-            if any(folded in re.split(r"[\s.]+", name.casefold()) for name in (person.name, *person.aliases))
-        ]
-        if partly:
-            return partly
-    return []
+    if not forms or "@" in word:
+        return []
+    people = [(person.name, *person.aliases) for person in user.contacts]
+    return [user.contacts[index] for index in match_names(forms[-1], people)]
 
 
 def account(word: str, user: UserContext) -> str:

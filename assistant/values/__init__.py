@@ -18,6 +18,7 @@ from assistant.values.money import find_money as find_money
 from assistant.values.money import find_numbers as find_numbers
 from assistant.values.money import format_amount as format_amount
 from assistant.values.money import parse_money as parse_money
+from assistant.values.names import match_names as match_names
 from assistant.values.numbers import parse_integer as parse_integer
 from assistant.values.recurrence import canonical_rule as canonical_rule
 from assistant.values.recurrence import last_occurrence as last_occurrence
@@ -51,6 +52,7 @@ __all__ = [
     "format_amount",
     "format_duration",
     "last_occurrence",
+    "match_names",
     "next_occurrence",
     "parse",
     "parse_duration",
