@@ -64,9 +64,7 @@ def span_arguments(
             length = value.length
         elif slot in names and not (slot == "when" and _covers(value)):
             filled |= _fill(names[slot], span)
-        elif isinstance(value, Money | Number):
-            raise Rejected("conversation.no_amount", what=span.text)
-        else:
+        elif not isinstance(value, Money | Number):
             filled |= _generic(value, slot, span, names)
         if isinstance(value, Moment | Interval) and value.recurrence and "recurrence" in names:
             filled["recurrence"] = value.recurrence

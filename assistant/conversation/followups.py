@@ -21,6 +21,7 @@ from assistant.conversation.spans import Masked
 from assistant.errors import AskAgain, Rejected
 from assistant.locale.catalogue import read
 from assistant.models import Call, Language, Step
+from assistant.skillkit.loader import Skills
 from assistant.values import Duration, Impossible, Interval, Moment, Money, Number, Period, Span, format_duration, parse
 
 _TOKEN = "[\ue000-\ue03f]"
