@@ -26,7 +26,7 @@ from assistant.conversation.conversation import Conversation
 from assistant.conversation.examples import Examples
 from assistant.conversation.execute import Executor
 from assistant.conversation.intents import Sentences
-from assistant.conversation.planner import Planner
+from assistant.conversation.planner import Planner, Switches
 from assistant.conversation.running import RunningTurns
 from assistant.conversation.sessions import Sessions
 from assistant.conversation.shortlist import Shortlist
@@ -78,6 +78,7 @@ async def serve(paths: Paths, loaded: Loaded, *, foreground: bool = True) -> Non
         await _announce_ready(stack)
         gc.freeze()  # what was loaded stays: no collection needs to walk through it
         gc.enable()
+        await _keep_running(stack, services.conversation.warm, "templates")
         _log.info("ready after %.2f s", time.monotonic() - started)
         await stopping.wait()
         _log.info("stopping")
@@ -91,8 +92,12 @@ async def assemble(
     started: float = 0.0,
     clock: Clock | None = None,
     scripted: LanguageModel | None = None,
+    switches: Switches | None = None,
 ) -> Services:
-    """Make all parts and start what runs by itself; `stack` stops them. A clock and a model can be put in for tests."""
+    """Make all parts and start what runs by itself; `stack` stops them.
+
+    A clock and a model can be put in for tests, `switches` turn parts off to measure what they are worth.
+    """
     clock = clock or SystemClock(config.assistant.zone)
     catalogue = Catalogue()
     language = _language(config)
@@ -137,7 +142,7 @@ async def assemble(
     )
     sessions = Sessions(db, clock)
     sessions.forget(config.conversation.keep_days)
-    conversation = _conversation(config, skills, contexts, sessions, approvals, audit, users)
+    conversation = _conversation(config, skills, contexts, sessions, approvals, audit, users, switches or Switches())
     running = RunningTurns(bus, catalogue, clock)
     await _keep_running(stack, outbox.run, "outbox")
     await schedules.start()
@@ -164,7 +169,7 @@ async def assemble(
     )
 
 
-def _planner(model: LanguageModel, skills: Skills, sentences: Sentences, config: Config) -> Planner:
+def _planner(model: LanguageModel, skills: Skills, sentences: Sentences, config: Config, switches: Switches) -> Planner:
     examples = Examples(skills.example_files(), skills)
     return Planner(
         model,
@@ -173,6 +178,7 @@ def _planner(model: LanguageModel, skills: Skills, sentences: Sentences, config:
         name=config.assistant.name,
         size=config.conversation.shortlist,
         max_tokens=config.engine.max_output_tokens,
+        switches=switches,
     )
 
 
@@ -184,12 +190,13 @@ def _conversation(
     approvals: Approvals,
     audit: Audit,
     users: UserFile,
+    switches: Switches,
 ) -> Conversation:
     sentences = Sentences([bundled_sentences(), *skills.sentence_files()])
     executor = Executor(skills=skills, contexts=contexts, approvals=approvals, sessions=sessions, audit=audit)
     return Conversation(
         sentences=sentences,
-        planner=_planner(contexts.model, skills, sentences, config),
+        planner=_planner(contexts.model, skills, sentences, config, switches),
         executor=executor,
         sessions=sessions,
         approvals=approvals,
@@ -198,6 +205,7 @@ def _conversation(
         clock=contexts.clock,
         catalogue=contexts.catalogue,
         settings=config.conversation,
+        templates=switches.templates,
     )
 
 

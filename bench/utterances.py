@@ -71,7 +71,11 @@ def read_items(file: Path) -> list[dict[str, Any]]:
 
 
 def summarize(scored: Sequence[Scored]) -> tuple[dict[str, float | int | None], dict[str, str]]:
-    """The figures of contracts/figures.md, and why some are None."""
+    """The figures of contracts/figures.md, and why some are None.
+
+    `templates_exact` is the share of all items that the templates alone get right, `templates_precision` that of the
+    items they decide; `prompt_tokens` is the 95th percentile, `uncached_tokens` the median.
+    """
 
     def exact(chosen: Iterable[Scored]) -> float | None:
         return _share([one.score.exact for one in chosen])
@@ -98,15 +102,16 @@ def summarize(scored: Sequence[Scored]) -> tuple[dict[str, float | int | None], 
         "exact_reply": exact(kind("reply")),
         "exact_ask": exact(kind("ask")),
         "exact_refuse": exact(kind("refuse")),
-        "templates_exact": exact(by_template),
+        "templates_exact": sum(one.score.exact for one in by_template) / len(scored) if scored else None,
+        "templates_precision": exact(by_template),
         "wrong_side_effects": sum(one.score.side_effect for one in scored),
         "template_p95_ms": percentile([float(one.plan["ms"]) for one in by_template if one.plan], 0.95),
         "model_median_s": median(asked_model),
-        "prompt_tokens": max(prompts, default=None),
+        "prompt_tokens": percentile(prompts, 0.95),
         "uncached_tokens": median(uncached),
     }
     reasons = {
-        "templates_exact": "no item was decided by a template",
+        "templates_precision": "no item was decided by a template",
         "template_p95_ms": "no item was decided by a template",
         "model_median_s": "no item was decided by a model",
         "prompt_tokens": "no item was decided by a model",

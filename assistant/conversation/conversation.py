@@ -65,6 +65,7 @@ class Conversation:
         clock: Clock,
         catalogue: Catalogue,
         settings: ConversationSettings,
+        templates: bool = True,
     ) -> None:
         self._sentences = sentences
         self._planner = planner
@@ -76,6 +77,7 @@ class Conversation:
         self._clock = clock
         self._catalogue = catalogue
         self._settings = settings
+        self._templates = templates
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def turn(self, turn: Turn) -> AsyncIterator[Event]:
@@ -99,6 +101,10 @@ class Conversation:
             async for event in self._guarded(self._undo(turn, record), record):
                 yield event
 
+    async def warm(self) -> None:
+        """Make the first turns as quick as all others."""
+        await asyncio.to_thread(self._sentences.warm)
+
     async def plan(
         self, text: str, *, now: datetime | None = None, user: UserContext | None = None, language: str | None = None
     ) -> Plan:
@@ -107,7 +113,8 @@ class Conversation:
         tongue = _supported(language) or detect(text)
         world = self._world(tongue, now, user)
         masked = mask(text, world.now)
-        planned = Planned.free(self._by_template(masked, world, tongue) or self._by_parts(masked, world, tongue))
+        known = self._by_template(masked, world, tongue) or self._by_parts(masked, world, tongue)
+        planned = Planned.free(known if self._templates else None)
         if planned is None:
             async for piece in self._by_model(text, masked, world, "", Priority.PERSON):
                 planned = piece if isinstance(piece, Planned) else planned

@@ -29,6 +29,7 @@ from assistant.streams import closing
 class Switches:
     """Parts that a bench may turn off, to see what each is worth."""
 
+    templates: bool = True
     shortlist: bool = True
     grammar: bool = True
     grounding: bool = True
@@ -62,7 +63,7 @@ class Planner:
         name: str,
         size: int,
         max_tokens: int,
-        switches: Switches | None = None,
+        switches: Switches,
     ) -> None:
         self._model = model
         self._shortlist = shortlist
@@ -70,7 +71,7 @@ class Planner:
         self._name = name
         self._size = size
         self._max_tokens = max_tokens
-        self._use = switches or Switches()
+        self._use = switches
 
     @property
     def ready(self) -> bool:
