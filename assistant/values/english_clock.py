@@ -9,7 +9,7 @@ from assistant.values.atoms import Built, Clock, Length, Relative, Rule
 from assistant.values.numbers import ENGLISH, ENGLISH_NUMBER, english
 
 _B, _E = r"(?<![a-z0-9])", r"(?![a-z0-9])"
-_MERIDIEM = r"(?:[ap]\.m\.|[ap]m)(?![a-z0-9])"
+_MERIDIEM = r"(?:[ap]\. ?m\.|[ap] ?m)(?![a-z0-9])"
 _HOUR_WORD = r"(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)"
 _HOUR = rf"(?:\d{{1,2}}|{_HOUR_WORD})"
 _MINUTE_WORD = (
@@ -17,10 +17,11 @@ _MINUTE_WORD = (
     r"|(?:twenty|thirty|forty|fifty)(?:[- ](?:one|two|three|four|five|six|seven|eight|nine))?"
     r"|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen|eighteen|nineteen)"
 )
-_NOT_AN_HOUR = (
-    r"(?! ?(?:%|€|\$|£|euros?|eur|dollars?|usd|percent|people|persons?|degrees|points?|times?|stars|km|miles|a "
-    r"|of |month|week|day|night|year|hour|minute|second))"
+_COUNTED = (
+    r" ?(?:%|€|\$|£|euros?|eur|dollars?|usd|percent|people|persons?|degrees|points?|times?|stars|km|miles|a "
+    r"|of |month|week|day|night|year|hour|minute|second)"
 )
+_NOT_AN_HOUR = rf"(?!{_COUNTED})"
 _UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600}
 _NUMBER = rf"(?:an?(?= )|{ENGLISH_NUMBER})"
 _UNIT = r"(?:seconds?|secs?|minutes?|mins?|hours?|hrs?|days?|nights?|weeks?|fortnights?|months?|years?)"
@@ -129,6 +130,12 @@ def _bare(match: re.Match[str]) -> Built:
     return None if built is None else built | {"weak": True}
 
 
+def _bare_words(match: re.Match[str]) -> Built:
+    said = match["minute_word"]
+    minute = english(re.sub(r"^o[h']?[ -]", "", said)) if said else 0
+    return None if minute is None else {"clock": Clock(_hour(match["hour"]), int(minute)), "weak": True}
+
+
 def _relative_clock(match: re.Match[str]) -> Built:
     minutes = match["minutes"]
     amount = {"half": 30, "quarter": 15, "a quarter": 15}.get(minutes)
@@ -199,11 +206,23 @@ CLOCK_RULES: list[Rule] = [
     _rule(rf"(?P<hour>{_HOUR})(?= (?:in the (?:morning|afternoon|evening)|at night)(?![a-z]))", _clock),
     _rule(
         rf"(?:(?<=from )|(?<=by )|(?<=until )|(?<=till )|(?<=between )|(?<=before )|(?<=after )|(?<=to )|(?<=and )"
-        rf"|(?<=\d-)|(?<=\d–))(?P<hour>\d{{1,2}})(?:[:.](?P<minute>\d\d))?(?![a-z0-9:]|[.,-]\d){_NOT_AN_HOUR}",
+        rf"|(?<=\d-)|(?<=\d–)|(?<=\d - )|(?<=\d – ))(?P<hour>\d{{1,2}})(?:[:.](?P<minute>\d\d))?(?![a-z0-9:]|[.,-]\d){_NOT_AN_HOUR}",
         _bare,
     ),
     _rule(
-        rf"(?:at |around )?(?P<minutes>half|a quarter|quarter|{ENGLISH_NUMBER})(?: minutes?)? "
+        rf"(?<![-\d])(?P<hour>\d{{1,2}})(?=\s?[-–—]\s?\d{{1,2}}(?![\d/.-]|:?\d?[-.]))(?!\s?[-–—]\s?\d{{1,2}}{_COUNTED})",
+        _bare,
+    ),
+    _rule(rf"(?<![-\d])(?P<hour>{_HOUR})(?= (?:to|till|until) {_HOUR}(?:[:.]\d\d)? ?(?:{_MERIDIEM}|o'?clock))", _bare),
+    _rule(rf"(?:(?<=day )|(?<=tomorrow )|(?<=\d(?:st|nd|rd|th) ))(?P<hour>\d{{1,2}})(?= (?:to|till|until) \d)", _bare),
+    _rule(
+        rf"(?:(?<=from )|(?<=between )|(?<=to )|(?<=and )|(?<=until )|(?<=till ))(?P<hour>{_HOUR_WORD})"
+        rf"(?:[ -](?P<minute_word>{_MINUTE_WORD}))?(?![a-z0-9]|[- ](?:hundred|thousand|point|dozen))"
+        rf"(?! {_HOUR_WORD}(?![a-z])){_NOT_AN_HOUR}",
+        _bare_words,
+    ),
+    _rule(
+        rf"(?:at |around )?(?P<minutes>half|a quarter|quarter|(?<!from ){ENGLISH_NUMBER})(?: minutes?)? "
         rf"(?P<side>past|to|after|before) "
         rf"(?P<hour>{_HOUR})(?! ?(?:[:.]\d|(?:euros?|people|percent|%)))(?: ?(?P<meridiem>{_MERIDIEM}))?{_E}",
         lambda m: (
@@ -212,7 +231,10 @@ CLOCK_RULES: list[Rule] = [
             else _relative_clock(m)
         ),
     ),
-    _rule(rf"at half (?P<hour>{_HOUR_WORD}){_E}", _half_hour),
+    _rule(
+        rf"(?:(?:at|around) )?(?<!and )(?<!a )half (?P<hour>{_HOUR_WORD})(?![- ](?:hundred|thousand)){_E}{_NOT_AN_HOUR}",
+        _half_hour,
+    ),
     _rule(
         rf"(?P<at>(?:at|around) )?(?P<hour>{_HOUR_WORD})[ -](?P<minute>{_MINUTE_WORD})"
         rf"(?: ?(?P<meridiem>{_MERIDIEM}))?{_E}",

@@ -14,7 +14,17 @@ from assistant.values.atoms import Atom, Clock, Every, Length, MonthDay, Relativ
 from assistant.values.days import resolve_day, resolve_period, shift
 from assistant.values.durations import length_of
 from assistant.values.hours import DEFAULTS, LATER_TODAY, daytime, hour_in_part, upcoming, valid
-from assistant.values.kinds import Duration, Impossible, Moment, Period, Precision, Preference, TimeValue, as_period
+from assistant.values.kinds import (
+    Duration,
+    Impossible,
+    Interval,
+    Moment,
+    Period,
+    Precision,
+    Preference,
+    TimeValue,
+    as_period,
+)
 from assistant.values.recurrence import next_occurrence, write
 
 
@@ -163,8 +173,13 @@ def moved(frame_value: TimeValue, length: Length, side: str) -> TimeValue:
     return replace(frame_value, at=at)
 
 
-def shared(first: Atom, second: Atom) -> tuple[Atom, Atom]:
-    """The ends of a range of times: each takes from the other the day and the half of the day that it lacks."""
+def shared(first: Atom, second: Atom, *, day_behind: bool = False) -> tuple[Atom, Atom]:
+    """The ends of a range of times: each takes from the other the day and the half of the day that it lacks.
+
+    The first takes a day only if it stands behind both ("2 to 4 pm tomorrow", not "10 pm to tomorrow at 6").
+    """
+    if day_behind and first.day is None and first.every is None and first.clock and second.clock:
+        first = replace(first, day=second.day, every=second.every)
     if second.clock and first.clock and second.day is None and second.every is None and first.day is not None:
         second = replace(second, day=first.day)
     if first.clock and second.clock:
@@ -187,6 +202,40 @@ def _meridiem(earlier: bool, clock: Clock, other: Clock) -> Literal["am", "pm"]:
     if earlier and clock.hour % 12 > other.hour % 12:
         return "am" if same == "pm" else "pm"
     return same
+
+
+_LONGEST = timedelta(hours=18)
+"""An interval whose end names no day is no longer than this: "from 5 pm to 3 pm" is none."""
+
+
+def interval(first: Atom, second: Atom, now: datetime, prefer: Preference | None, said: str) -> TimeValue | None:
+    """From one clock time to another, the ends `shared` before; None where the second can't follow the first."""
+    start = meaning(first, now, prefer, said)
+    if isinstance(start, Impossible) or second.clock is None or first.clock is None:
+        return start if isinstance(start, Impossible) else None
+    if not valid(second.clock):
+        return Impossible("values.no_such_time", time=second.clock.said)
+    if not isinstance(start, Moment):
+        return None
+    try:
+        end = _end(start.at, first, second, now)
+    except (OverflowError, ValueError):
+        return Impossible("values.out_of_range", time=said)
+    return None if end is None else Interval(start.at, end, start.recurrence)
+
+
+def _end(start: datetime, first: Atom, second: Atom, now: datetime) -> datetime | None:
+    if second.day is not None and second.day != first.day:
+        end = _meaning(second, now, "future")
+        if isinstance(end, Moment) and end.at <= start:
+            end = _meaning(second, start, "future")
+        return end.at if isinstance(end, Moment) and end.at > start else None
+    clock = second.clock
+    assert clock is not None
+    fixed = hour_in_part(clock, second.part)
+    hours = [fixed, fixed + 24] if fixed is not None else [clock.hour % 12 + half for half in (0, 12, 24, 36)]
+    ends = [wall.combine(start.date(), hour, clock.minute, start.tzinfo) for hour in hours]
+    return next((end for end in ends if start < end <= start + _LONGEST), None)
 
 
 def days_between(first: TimeValue, second: TimeValue) -> Period | None:

@@ -15,13 +15,23 @@ from assistant.values import wall
 from assistant.values.atoms import Atom, MonthDay, scan
 from assistant.values.days import resolve_day
 from assistant.values.durations import parse_iso
-from assistant.values.frames import clusters, days_between, meaning, moved, shared
+from assistant.values.frames import clusters, days_between, interval, meaning, moved, shared
 from assistant.values.grammars import Grammar, prepared
 from assistant.values.kinds import Duration, Impossible, Moment, Period, Preference, Span, TimeValue
 from assistant.values.recurrence import canonical_rule
 
 _EDGES = " \t\r\n,.!?;:，。！？；：、的"
 _GAP = 16
+_LONG = 60
+_CLOCK_FIRST = re.compile(
+    r"[0-9]{1,2}(?![0-9]|st|nd|rd|th|[-./]| (?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec))"
+    r"|(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|half|quarter|a quarter|noon|midnight)(?![a-z])"
+)
+"""A frame that begins with its clock has its day behind it."""
+_LEADING = re.compile(r"(?:at|on|in) ")
+_AMONG = re.compile(r"之间|期间|这段时间")
+_MOVED = re.compile(r"(?<![a-z])(?:move|reschedule|shift|push|postpone|change|bring|delay|switch)(?![a-z])(?!.* to )")
+""" "Move the meeting from 3 pm to 4 pm" names two times, not one interval."""
 
 
 def find(text: str, now: datetime, *, prefer: Preference | None = None) -> list[Span]:
@@ -91,12 +101,21 @@ def _joined(text: str, frames: list[Atom], grammar: Grammar) -> list[Atom]:
     confirmed = [not frame.weak for frame in frames]
     for index in range(len(frames) - 1):
         first, second = frames[index], frames[index + 1]
-        if second.start - first.end > _GAP or not grammar.to.fullmatch(text[first.end : second.start]):
+        if second.start - first.end > _GAP or not (link := grammar.to.fullmatch(text[first.end : second.start])):
+            continue
+        if second.weak and link.group().strip() in grammar.also and not _opened(text, first, grammar):
             continue
         if first.clock and second.clock and (confirmed[index] or not second.weak or second.day):
             confirmed[index] = confirmed[index + 1] = True
-            frames[index], frames[index + 1] = shared(first, second)
+            behind = _CLOCK_FIRST.match(text, second.start) is not None
+            frames[index], frames[index + 1] = shared(first, second, day_behind=behind)
     return [frame for frame, sure in zip(frames, confirmed, strict=True) if sure]
+
+
+def _opened(text: str, frame: Atom, grammar: Grammar) -> bool:
+    """Whether a "between" stands before a frame or before the clock in it ("tomorrow between 2 and 3")."""
+    starts = range(frame.start, min(frame.end, frame.start + _LONG))
+    return any(grammar.between.search(text[max(0, start - _GAP) : start]) for start in starts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,9 +140,10 @@ class _Reading:
             moment = self._moved(first, second, gap)
             if moment is not None:
                 return 2, _span(start, second.end, moment)
-            period = self._range(first, second, gap, value)
+            period = self._interval(first, second, gap) or self._range(first, second, gap, value)
             if period is not None:
-                return 2, _span(self._range_start(first), second.end, period)
+                end = _AMONG.match(self.text, second.end)
+                return 2, _span(self._range_start(first), end.end() if end else second.end, period)
         ended = self.grammar.ended.match(self.text, first.end)
         once = isinstance(value, Moment | Period) and not (isinstance(value, Moment) and value.recurrence)
         if (since or ended) and once:
@@ -153,6 +173,17 @@ class _Reading:
             return _span(start, end, value)
         return _span(start, end, Period(begin, self.now.date()))
 
+    def _interval(self, first: Atom, second: Atom, gap: str) -> TimeValue | None:
+        link = self.grammar.to.fullmatch(gap)
+        if not link or not first.clock or not second.clock or second.length or second.offset:
+            return None
+        among = _AMONG.match(self.text, second.end) or _opened(self.text, first, self.grammar)
+        if link.group().strip() in self.grammar.also and not among:
+            return None
+        if _MOVED.search(self.text[max(0, first.start - _LONG) : first.start]):
+            return None
+        return interval(first, second, self.now, self.prefer, self.text[first.start : second.end])
+
     def _range(self, first: Atom, second: Atom, gap: str, value: TimeValue) -> Period | None:
         link = self.grammar.to.fullmatch(gap)
         if not link or first.clock or second.clock or first.every or second.every:
@@ -176,7 +207,7 @@ class _Reading:
 
     def _start(self, frame: Atom) -> int:
         """Where the expression starts with its preposition: what is cut out must not leave an "on" behind."""
-        if frame.length is not None:
+        if frame.length is not None or _LEADING.match(self.text, frame.start):
             return frame.start
         lead = self.grammar.lead.search(self._ahead_of(frame))
         return frame.start - len(lead.group()) if lead else frame.start

@@ -62,8 +62,8 @@ def people_lines(people: Sequence[Invited], organizer: Invited | None) -> list[s
     asked = {"ROLE": "REQ-PARTICIPANT", "PARTSTAT": "NEEDS-ACTION", "RSVP": "TRUE"}
     lines = []
     if organizer is not None and people:
-        lines.append(content("ORGANIZER", f"mailto:{organizer.address}", _named(organizer)))
-    lines += [content("ATTENDEE", f"mailto:{one.address}", _named(one) | asked) for one in people]
+        lines.append(content("ORGANIZER", organizer.uri, _named(organizer)))
+    lines += [content("ATTENDEE", one.uri, _named(one) | asked) for one in people]
     return lines
 
 

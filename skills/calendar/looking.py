@@ -11,7 +11,7 @@ from assistant.skillkit import Context, NotConfigured, Rejected, Result, tool
 from .build import midnight
 from .expand import Occurrence
 from .library import Entry, Library, between, line, opened
-from .match import fits
+from .match import fits, generic
 from .people import declined
 from .wording import as_data, day, length_words, notes, occurrence, when
 
@@ -45,7 +45,7 @@ async def list_events(
     if last <= first:
         raise Rejected("calendar.end_before", start=first, end=last)
     library = await opened(ctx)
-    found = await asyncio.to_thread(_found, ctx, library, first, last, (query or "").strip())
+    found = await asyncio.to_thread(_found, ctx, library, first, last, (query or "").strip(), said)
     return Result(text=_listed(ctx, library, found, query, said), data=_data(found), sources=_sources(found))
 
 
@@ -105,15 +105,12 @@ def _window(
 
 
 def _found(
-    ctx: Context, library: Library, first: datetime, last: datetime, query: str
+    ctx: Context, library: Library, first: datetime, last: datetime, query: str, said: bool
 ) -> list[tuple[Entry, Occurrence]]:
-    entries = library.entries
-    if query:
-        entries = tuple(
-            one for one in entries if any(fits(ctx, query, event) for event in (one.item.main, *one.item.changed))
-        )
-    found = between(entries, first, last, ctx)
-    return [pair for pair in found if not query or fits(ctx, query, pair[1].event)]
+    every = between(library.entries, first, last, ctx)
+    found = [pair for pair in every if not query or fits(ctx, query, pair[1].event)]
+    # "the meeting on Friday" names its event by the day alone.
+    return every if said and not found and generic(query) else found
 
 
 def _listed(

@@ -33,6 +33,13 @@ def fits(ctx: Context, query: str, event: Event) -> bool:
     return bool(terms) and all(_in(term, about) for term in terms)
 
 
+def generic(query: str) -> bool:
+    """Whether it only says that it is an event: "meeting", 会议."""
+    return not any(
+        any(_FILLER_ZH.split(word)) if _HAN.match(word) else word not in _FILLER for word in _WORD.findall(_fold(query))
+    )
+
+
 def _terms(said: str) -> list[str]:
     every = _WORD.findall(said)
     telling: list[str] = []

@@ -10,6 +10,8 @@ from assistant.skillkit import AskAgain, Context, Label, Origin, Rejected
 from .events import Attendee, Event
 from .library import line
 
+NO_ADDRESS = "invalid:nomail"
+"""What calendar programs write for a guest whose address nobody knows."""
 _ADDRESS = re.compile(r"[^\s@<>\"',;:]{1,64}@[^\s@<>\"',;:]+\.[^\s@<>\"',;:]+")
 _NAMED = re.compile(r"([^<>]*)<([^<>]+)>")
 
@@ -25,19 +27,27 @@ class Invited:
     @property
     def shown(self) -> str:
         """With the address: who is reached must be seen."""
+        if self.address == NO_ADDRESS:
+            return self.name
         return f"{self.name} <{self.address}>" if self.name else self.address
+
+    @property
+    def uri(self) -> str:
+        """As a CAL-ADDRESS."""
+        return self.address if self.address == NO_ADDRESS else f"mailto:{self.address}"
 
 
 def invited(ctx: Context, words: list[str]) -> list[Invited]:
     """The people that were named, each once, the user left out.
 
-    Raises AskAgain for somebody unknown, without an address, or not the only one; Rejected for an ill-formed address.
+    Somebody without a known address is on the guest list by name alone: nobody is mailed from here anyway.
+    Raises AskAgain for somebody who is not the only one of the name; Rejected for an ill-formed address.
     """
     found: dict[str, Invited] = {}
     for word in words:
         one = _one(ctx, word)
         if one.address != ctx.user.email.lower():
-            found.setdefault(one.address, one)
+            found.setdefault(one.shown.casefold(), one)
     return list(found.values())
 
 
@@ -64,6 +74,7 @@ def _one(ctx: Context, word: str) -> Invited:
         choices = [f"{person.name} <{person.email}>" for person in reachable]
         raise AskAgain("calendar.which_person", missing=["attendees"], choices=choices, name=line(word, 100))
     if not reachable:
-        raise AskAgain("calendar.no_address", missing=["attendees"], name=people[0].name if people else line(word, 100))
+        name = people[0].name if people else line(word, 100)
+        return Invited(name, NO_ADDRESS, Origin(label=Label.CONTACT if people else Label.USER, source=name))
     person = reachable[0]
     return Invited(person.name, str(person.email).lower(), Origin(label=Label.CONTACT, source=person.name))

@@ -32,7 +32,7 @@ from .events import parse
 from .expand import Occurrence, occurrences, placed
 from .library import Entry, Library, between, line, opened
 from .looking import blocks
-from .people import Invited, invited, others
+from .people import NO_ADDRESS, Invited, invited, others
 from .wording import as_data, notes, occurrence, rule_words, title, when
 
 _HOUR = timedelta(hours=1)
@@ -124,8 +124,9 @@ async def update_event(
     library = await opened(ctx)
     entry = library.entry(event_id)
     content = await asyncio.to_thread(_read, entry)
-    known = {one.address for one in entry.item.main.people}
-    people = [one for one in invited(ctx, attendees or []) if one.address not in known]
+    there = {one.shown for one in _taking_part(ctx, entry)}
+    addresses = {one.address for one in entry.item.main.people} - {NO_ADDRESS}
+    people = [one for one in invited(ctx, attendees or []) if one.shown not in there and one.address not in addresses]
     change = Change(line(title or "") or None, start, end, _line_or_none(location), people, _self(ctx))
     after = changed(content.data, entry.item, change, ctx.zone, ctx.now)
     item = next((one for one in parse(after) or [] if one.main.uid == entry.item.main.uid), None)

@@ -14,6 +14,7 @@ from ruamel.yaml import YAML
 from assistant.values import (
     Duration,
     Impossible,
+    Interval,
     Moment,
     Period,
     TimeValue,
@@ -42,6 +43,10 @@ def written(value: TimeValue) -> str:
         return f"{value.start}..{value.end}"
     if isinstance(value, Duration):
         return format_duration(value.length)
+    if isinstance(value, Interval):
+        same = value.start.date() == value.end.date()
+        end = f"{value.end:%H:%M}" if same else f"{value.end:%Y-%m-%dT%H:%M}"
+        return f"{value.start:%Y-%m-%dT%H:%M}/{end}{f' {value.recurrence}' if value.recurrence else ''}"
     at = str(value.day) if value.precision == "day" else f"{value.at:%Y-%m-%dT%H:%M}"
     return f"{at}{'~' if value.precision == 'part' else ''}{f' {value.recurrence}' if value.recurrence else ''}"
 
@@ -83,12 +88,20 @@ def test_a_sentence_may_hold_several_times_in_both_languages() -> None:
     assert [written(span.value) for span in spans] == ["2026-11-24T15:00", "PT45M", "2026-11-24T18:00", "2026-12-04"]
 
 
-def test_the_end_of_a_range_of_hours_has_the_day_and_half_of_its_start() -> None:
-    assert read("下周二上午十点到十一点开会") == "2026-12-01T10:00; 2026-12-01T11:00"
-    assert read("on December 2nd from 10 to 11:30 in the morning") == "2026-12-02T10:00; 2026-12-02T11:30"
-    assert read("tomorrow from 2 to 4 pm") == "2026-11-24T14:00; 2026-11-24T16:00"
-    assert read("明天下午两点到四点") == "2026-11-24T14:00; 2026-11-24T16:00"
-    assert read("Friday 11 am - 2 pm") == "2026-11-27T11:00; 2026-11-27T14:00"
+def test_a_range_of_hours_is_one_span_with_its_day_and_its_preposition() -> None:
+    for text, words in (
+        (
+            "put it in on December 2nd from 10 to 11:30 in the morning please",
+            "on December 2nd from 10 to 11:30 in the morning",
+        ),
+        ("block from 2 to 4 pm tomorrow for Anna", "from 2 to 4 pm tomorrow"),
+        ("between 2 and 3 pm call me", "between 2 and 3 pm"),
+        ("下周二上午十点到十一点开会", "下周二上午十点到十一点"),
+        ("请在明天下午两点和四点之间提醒我", "在明天下午两点和四点之间"),
+    ):
+        (span,) = find(text, NOW)
+        assert span.text == words
+        assert isinstance(span.value, Interval)
 
 
 @pytest.mark.parametrize(
