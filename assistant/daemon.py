@@ -94,10 +94,7 @@ async def assemble(
     scripted: LanguageModel | None = None,
     switches: Switches | None = None,
 ) -> Services:
-    """Make all parts and start what runs by itself; `stack` stops them.
-
-    A clock and a model can be put in for tests, `switches` turn parts off to measure what they are worth.
-    """
+    """Make all parts and start what runs by itself; `stack` stops them. The rest is for tests and benches."""
     clock = clock or SystemClock(config.assistant.zone)
     catalogue = Catalogue()
     language = _language(config)
@@ -170,7 +167,7 @@ async def assemble(
 
 
 def _planner(model: LanguageModel, skills: Skills, sentences: Sentences, config: Config, switches: Switches) -> Planner:
-    examples = Examples(skills.example_files(), skills)
+    examples = Examples([bundled_sentences().with_name("examples.yaml"), *skills.example_files()], skills)
     return Planner(
         model,
         Shortlist(skills.tools(), lambda: sentences.examples, examples.texts),

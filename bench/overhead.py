@@ -35,7 +35,7 @@ def main() -> None:
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         script = Path(folder) / "script.jsonl"
-        script.write_text(f"say: {_ANSWER}\n", encoding="utf-8")
+        script.write_text(f"reply: {_ANSWER}\n", encoding="utf-8")
         with Home({"engine.model": f"scripted:{script}"}, start=False) as home:
             first = _cold_start(home)
             starts = [_cold_start(home) for _ in range(options.starts)]

@@ -1,6 +1,7 @@
 """Requests like the present one and the lines they should become, shown to the model: from the skills' own tables.
 
-The tables (`examples.yaml` of each skill) are what its templates are tested with; here they teach the form.
+`examples.yaml` of a skill is what its templates are tested with; `examples.more.yaml` holds what no template knows, in
+six languages, with times in words.
 """
 
 from __future__ import annotations
@@ -13,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from assistant.conversation.filling import sayable
-from assistant.conversation.prompt import call_line
+from assistant.conversation.prompt import ACT, REPLY, call_line
 from assistant.conversation.shortlist import Ranking
 from assistant.conversation.spans import mask
 from assistant.locale.catalogue import read_rows
+from assistant.models import Call
 from assistant.skillkit.loader import Skills
 
 _SPAN_KINDS = {
@@ -30,11 +32,16 @@ _SPAN_KINDS = {
 
 @dataclass(frozen=True)
 class Example:
-    """A request and what it becomes; `args` as the table has them, times in ISO."""
+    """A request and what it becomes: a call, `args` as the table has them (times in ISO or in words), or an answer."""
 
     text: str
-    tool: str
-    args: Mapping[str, Any]
+    calls: tuple[Call, ...] = ()
+    reply: str = ""
+
+    @property
+    def tools(self) -> set[str]:
+        """What it calls."""
+        return {call.tool for call in self.calls}
 
 
 class Examples:
@@ -48,8 +55,8 @@ class Examples:
     def _all(self) -> list[Example]:
         """Read at the first request that needs the model, which takes seconds anyway: no start waits for it."""
         known = {tool.name for tool in self._skills.tools()}
-        rows = [row for file in self._files for row in read_rows(file)]
-        return [Example(row["text"], row["tool"], row.get("args", {})) for row in rows if row.get("tool") in known]
+        found = [_example(row) for file in self._files for row in read_rows(file)]
+        return [one for one in found if one.tools <= known and (one.calls or one.reply)]
 
     @cached_property
     def _ranking(self) -> Ranking:
@@ -59,36 +66,49 @@ class Examples:
         """The requests by tool."""
         by_tool: dict[str, list[str]] = {}
         for one in self._all:
-            by_tool.setdefault(one.tool, []).append(one.text)
+            for tool in one.tools:
+                by_tool.setdefault(tool, []).append(one.text)
         return by_tool
 
     def like(self, text: str, tools: Collection[str], now: datetime, limit: int) -> list[tuple[str, str]]:
-        """The nearest requests for one of `tools`, each of another tool, and their lines; the nearest last."""
+        """The nearest requests that use `tools` alone, and their lines; the nearest last."""
         chosen: dict[str, Example] = {}
         for number in self._ranking.rank(text):
             one = self._all[int(number)]
-            if one.tool in tools and one.text != text:
-                chosen.setdefault(one.tool, one)
+            if one.tools <= set(tools) and one.text != text:
+                chosen.setdefault(one.reply or " ".join(sorted(one.tools)), one)
             if len(chosen) == limit:
                 break
         return [(one.text, self._line(one, now)) for one in reversed(chosen.values())]
 
     def _line(self, example: Example, now: datetime) -> str:
-        """The call with its times and amounts as they stand in the request."""
-        names = sayable(self._skills.tool(example.tool), self._skills)
-        masked = mask(example.text, now)
+        if example.reply:
+            return f"{REPLY}{example.reply}"
+        return ACT + "\n".join(call_line(call.tool, self._said(call, example.text, now)) for call in example.calls)
+
+    def _said(self, call: Call, text: str, now: datetime) -> dict[str, Any]:
+        """The arguments with times and amounts as they stand in the request."""
+        names = sayable(self._skills.tool(call.tool), self._skills)
+        masked = mask(text, now)
         used: set[int] = set()
         args: dict[str, Any] = {}
-        for name, value in example.args.items():
+        for name, value in call.args.items():
             argument = names.get(name)
             if argument is None or name == "recurrence":
                 continue
             kinds = _SPAN_KINDS.get(argument.type)
-            if kinds is None:
+            if kinds is None or str(value) in text:
                 args[name] = value
                 continue
             free = [index for kind in kinds for index in masked.of_kind(kind) if index not in used]
             if free:
                 used.add(free[0])
                 args[name] = masked.spans[free[0]].text
-        return call_line(example.tool, args)
+        return args
+
+
+def _example(row: Mapping[str, Any]) -> Example:
+    if "say" in row:
+        return Example(row["text"], reply=row["say"])
+    calls = row.get("calls") or ([row] if row.get("tool") else [])
+    return Example(row["text"], tuple(Call(tool=one["tool"], args=one.get("args", {})) for one in calls))

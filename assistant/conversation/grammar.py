@@ -1,7 +1,7 @@
 """The grammar of a planner step (GBNF), and the reading of what was written in it.
 
-A line is `say: …` or `skill.tool(argument="…")`. Times, amounts, numbers and accounts are literals of the sentence:
-where it has none, the argument can't be written, and none can be invented.
+A line is `reply: …` or `act: skill.tool(argument="…")`. Times, amounts, numbers and accounts are literals of the
+sentence, every other text is a run of its words: what was not said can't be written.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from assistant.conversation.arguments import ACCOUNTS
 from assistant.conversation.people import account_names
-from assistant.conversation.prompt import SAY, offered
+from assistant.conversation.prompt import ACT, REPLY, offered
 from assistant.conversation.spans import Masked
 from assistant.models import UserContext
 from assistant.skillkit.loader import Skills, Tool
@@ -21,6 +21,8 @@ from assistant.skillkit.schema import Argument
 from assistant.values import Interval, Moment
 
 MOST_CALLS = 2
+_MOST_UNITS = 300
+_UNIT = re.compile(r"[㐀-䶿一-鿿぀-ヿ]|[^\W㐀-䶿一-鿿぀-ヿ]+(?:['’.@/~_+:-]+[^\W㐀-䶿一-鿿぀-ヿ]+)*|[~/]")
 _SPANS_OF = {
     "date": ("when", "period"),
     "datetime": ("when", "period"),
@@ -43,13 +45,13 @@ class Written:
 def step_grammar(tools: Sequence[Tool], skills: Skills, masked: Masked, user: UserContext) -> str:
     """GBNF of a step over these tools for this sentence."""
     rules = [
-        f"root ::= say{' | call' if tools else ''}",
-        f"say ::= {_literal(SAY)} [^\\n] [^\\x00]*",
-        'text ::= "\\"" [^"\\\\\\n]+ "\\""',
+        f"root ::= reply{' | act' if tools else ''}",
+        f"reply ::= {_literal(REPLY)} [^\\n] [^\\x00]*",
     ]
     if tools:
+        rules += _runs(masked.said)
         names = " | ".join(f"t{number}" for number in range(len(tools)))
-        rules += [f'call ::= one ("\\n" one){{0,{MOST_CALLS - 1}}}', f"one ::= {names}"]
+        rules += [f'act ::= {_literal(ACT)} one ("\\n" one){{0,{MOST_CALLS - 1}}}', f"one ::= {names}"]
     for number, tool in enumerate(tools):
         values = {name: _value(one, masked, user) for name, one in offered(tool, skills).items()}
         rules += _tool_rules(number, tool.name, {name: value for name, value in values.items() if value})
@@ -68,6 +70,22 @@ def read_calls(written: str) -> list[Written]:
         )
         for match in _CALL.finditer(written)
     ]
+
+
+def _runs(said: str) -> list[str]:
+    """`text`: any run of the words of the sentence (of its characters, in Chinese and Japanese), in quotes."""
+    units = list(_UNIT.finditer(said))
+    if not units or len(units) > _MOST_UNITS:
+        return ['text ::= "\\"" [^"\\\\\\n]+ "\\""']
+    starts = " | ".join(f"w{number}" for number in range(len(units)))
+    rules = [f'text ::= "\\"" ({starts}) "\\""']
+    for number, unit in enumerate(units):
+        more = ""
+        if number + 1 < len(units):
+            between = said[unit.end() : units[number + 1].start()]
+            more = f" ({_literal(_escaped(between))} w{number + 1})?" if between else f" w{number + 1}?"
+        rules.append(f"w{number} ::= {_literal(_escaped(unit.group()))}{more}")
+    return rules
 
 
 def _tool_rules(number: int, name: str, values: Mapping[str, str]) -> list[str]:
@@ -113,7 +131,12 @@ def _alternatives(words: Sequence[str]) -> str:
 
 
 def _quoted(word: str) -> str:
-    return '"' + word.replace("\\", " ").replace('"', " ").replace("\n", " ") + '"'
+    return f'"{_escaped(word)}"'
+
+
+def _escaped(text: str) -> str:
+    """As it stands between quotes."""
+    return json.dumps(text, ensure_ascii=False)[1:-1]
 
 
 def _literal(text: str) -> str:

@@ -94,7 +94,9 @@ def fault_of(calls: Sequence[Written], allowed: Mapping[str, Tool], masked: Mask
             and span_of(value, masked) is None
             and grounded(name, value, masked.said, world) is None
         ):
-            return f'{name}="{value}" is not in the message. Write the line again without it, or another tool, or say:.'
+            return (
+                f'{name}="{value}" is not in the message. Write the line again without it, or another tool, or reply:.'
+            )
     return ""
 
 

@@ -165,7 +165,7 @@ class _Attempt:
 
 
 class ReplyReader:
-    """Finds the text of `say: …` while it is being written."""
+    """Finds the text of `reply: …` while it is being written."""
 
     def __init__(self) -> None:
         self.text = ""
@@ -174,9 +174,9 @@ class ReplyReader:
     def feed(self, piece: str) -> str:
         """The part of the reply that `piece` brings."""
         self._raw += piece
-        if not self._raw.startswith(prompt.SAY):
+        if not self._raw.startswith(prompt.REPLY):
             return ""
-        said = self._raw[len(prompt.SAY) :]
+        said = self._raw[len(prompt.REPLY) :]
         new, self.text = said[len(self.text) :], said
         return new
 

@@ -17,21 +17,38 @@ from assistant.models import Message, UserContext
 from assistant.skillkit.loader import Skills, Tool
 from assistant.skillkit.schema import Argument
 
-SAY = "say: "
+REPLY = "reply: "
+ACT = "act: "
 _PREFIX = """\
 You are {name}, the assistant on the user's own computer. Turn the last message into one line.
-{say}… answers in the language of the message, briefly: greetings, thanks, jokes, facts, explanations, sums, and all \
-that no tool does. Never say that something was done or will be.
-skill.tool(argument="…") uses a tool on the user's own mail, calendar, reminders, notes, files, money, trips, memory. \
-Two tools: two lines. Copy the words of the message; give no argument that it does not state.
+{reply}… for greetings, thanks, jokes, opinions, facts, meanings, explanations, sums. In the language of the message, \
+short. Never say that something was done or will be.
+{act}skill.tool(argument="…") for the user's own mail, calendar, reminders, notes, contacts, files, money, trips, \
+memory. A second tool on a second line. Copy words as they stand in the message, untranslated; leave out every \
+argument that it does not state.
 Tools:
-{tools}"""
+{tools}
+Examples:
+{examples}"""
+_EXAMPLES = (
+    ("Hi, how's it going?", "reply: Fine, thank you! What can I do for you?"),
+    ("我有什么安排？", "act: calendar.list_events()"),
+    ("Wer hat das Telefon erfunden?", "reply: Alexander Graham Bell ließ es 1876 patentieren."),
+    ("Drop Tom a line that I'm late", 'act: email.send(to="Tom", body="I\'m late")'),
+    ("“一石二鸟”是什么意思？", "reply: 做一件事同时达到两个目的。"),
+    ("Rappelle-moi d'arroser les plantes ce soir", 'act: reminders.add(text="arroser les plantes", when="ce soir")'),
+    ("What is 12 times 12?", "reply: 144."),
+    ("¿Cuánto dinero tengo?", "act: banking.balance()"),
+    ("冗談を言って", "reply: 布団が吹っ飛んだ！"),
+)
+"""Fixed, so that they are read once: what is told and what is done, in several languages."""
 _CUT = 300
 
 
 def system(name: str, user: UserContext, skills: Skills, now: datetime) -> str:
     """The system message: the same for all turns of a day."""
-    lines = [_PREFIX.format(name=name, say=SAY, tools=tool_lines(skills))]
+    examples = "\n".join(f"{said} → {line}" for said, line in _EXAMPLES)
+    lines = [_PREFIX.format(name=name, reply=REPLY, act=ACT, tools=tool_lines(skills), examples=examples)]
     if user.contacts:
         lines.append("Contacts: " + ", ".join(person.name for person in user.contacts[:12]) + ".")
     if user.accounts:
@@ -70,7 +87,7 @@ def messages(
     chat = [Message(role="system", content=system_text)]
     for exchange in history:
         did = "\n".join(call_line(call.tool, call.args) for call in exchange.calls)
-        answer = did or f"{SAY}{exchange.reply or '…'}"
+        answer = f"{ACT}{did}" if did else f"{REPLY}{exchange.reply or '…'}"
         chat += (
             Message(role="user", content=exchange.text[:_CUT]),
             Message(role="assistant", content=answer[:_CUT]),

@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 
 from assistant.skillkit.loader import Tool
 
-_WORD = re.compile(r"[a-z0-9]+|[㐀-䶿一-鿿]+")
+_WORD = re.compile(r"[^\W㐀-䶿一-鿿぀-ヿー]+|[㐀-䶿一-鿿぀-ヿー]+")
 _TEMPLATE_MARKS = re.compile(r"\{[^}]*\}|[\[\]()|]")
+_EAST = re.compile(r"[㐀-䶿一-鿿぀-ヿー]")
+_ACCENTS = re.compile("[\u0300-\u036f]")
+_RUN = 5
 _K1, _B = 1.2, 0.5
 
 
@@ -53,13 +57,13 @@ class Ranking:
     """Texts by name, ranked against a query."""
 
     def __init__(self, texts: Mapping[str, Sequence[str]]) -> None:
-        self._terms = {name: Counter(terms(lines)) for name, lines in texts.items()}
+        self._terms = {name: Counter(pieces(lines)) for name, lines in texts.items()}
         self._average = sum(sum(bag.values()) for bag in self._terms.values()) / max(1, len(self._terms))
         self._documents = Counter(term for bag in self._terms.values() for term in bag)
 
     def rank(self, text: str) -> list[str]:
         """The names that share a term with `text`, the likeliest first; ties by name, so that prompts stay the same."""
-        query = set(terms([text]))
+        query = set(pieces([text]))
         scores = {name: self._score(query, bag) for name, bag in self._terms.items()}
         return sorted((name for name, score in scores.items() if score > 0), key=lambda name: (-scores[name], name))
 
@@ -74,12 +78,30 @@ class Ranking:
         return score
 
 
+def pieces(texts: Iterable[str]) -> list[str]:
+    """`terms`, and runs of five letters of longer words, so that compounds and endings still meet ("Sparkonto")."""
+    found = terms(texts)
+    return found + [
+        word[start : start + _RUN]
+        for word in found
+        if len(word) > _RUN and not _EAST.match(word)
+        for start in range(len(word) - _RUN + 1)
+    ]
+
+
+def _bare(text: str) -> str:
+    if text.isascii():
+        return text.casefold()
+    folded = unicodedata.normalize("NFD", unicodedata.normalize("NFKC", text).casefold())
+    return unicodedata.normalize("NFC", _ACCENTS.sub("", folded))
+
+
 def terms(texts: Iterable[str]) -> list[str]:
-    """Lower-case words, and pairs of neighbouring Chinese characters."""
+    """Lower-case words without accents, and pairs of neighbouring Chinese and Japanese characters."""
     found: list[str] = []
     for text in texts:
-        for word in _WORD.findall(text.casefold()):
-            if word[0].isascii():
+        for word in _WORD.findall(_bare(text)):
+            if not _EAST.match(word):
                 found.append(word[:-1] if len(word) > 3 and word.endswith("s") else word)
             else:
                 found.extend(word[index : index + 2] for index in range(max(1, len(word) - 1)))

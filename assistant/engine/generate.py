@@ -17,6 +17,8 @@ from assistant.engine.stream import StreamedText
 
 _NEAR = 64
 """Sampling looks at the likeliest tokens only; a grammar is tried on them before the whole vocabulary."""
+_FARTHER = 16
+"""The next step before the whole vocabulary, whose check takes as long as a token (40 to 130 ms for 152,000)."""
 _TOP_P = 0.95
 _ALTERNATIVES = 5
 
@@ -67,16 +69,16 @@ class Chooser:
         return self._sample(tokens, logits[tokens])
 
     def _candidates(self, logits: numpy.ndarray[Any, Any]) -> numpy.ndarray[Any, Any]:
-        count = min(_NEAR, len(logits))
-        near: numpy.ndarray[Any, Any] = numpy.argpartition(logits, -count)[-count:]
-        if self._grammar is None:
-            return near
-        mask = self._grammar.allowed(near)
-        if not mask.any():
-            near = numpy.arange(len(logits))
+        near: numpy.ndarray[Any, Any] = numpy.empty(0, dtype=numpy.int64)
+        for count in (_NEAR, _NEAR * _FARTHER, len(logits)):
+            count = min(count, len(logits))
+            near = numpy.argpartition(logits, -count)[-count:]
+            if self._grammar is None:
+                break
             mask = self._grammar.allowed(near)
-        allowed: numpy.ndarray[Any, Any] = near[mask]
-        return allowed
+            if mask.any():
+                return near[mask]
+        return near
 
     def _sample(self, tokens: numpy.ndarray[Any, Any], logits: numpy.ndarray[Any, Any]) -> int:
         order = logits.argsort()[::-1]

@@ -357,7 +357,8 @@ class Skills:
     def example_files(self) -> list[Path]:
         """The tables of requests of the bundled skills; what another skill's folder says teaches the model nothing."""
         folders = [skill.folder for name, skill in sorted(self.loaded.items()) if self.known[name].bundled]
-        return [file for folder in folders if (file := folder / "examples.yaml").is_file()]
+        files = [folder / name for folder in folders for name in ("examples.yaml", "examples.more.yaml")]
+        return [file for file in files if file.is_file()]
 
     async def aclose(self) -> None:
         """Stop every process that a skill runs in."""

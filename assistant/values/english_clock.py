@@ -214,7 +214,7 @@ CLOCK_RULES: list[Rule] = [
         _bare,
     ),
     _rule(rf"(?<![-\d])(?P<hour>{_HOUR})(?= (?:to|till|until) {_HOUR}(?:[:.]\d\d)? ?(?:{_MERIDIEM}|o'?clock))", _bare),
-    _rule(rf"(?:(?<=day )|(?<=tomorrow )|(?<=\d(?:st|nd|rd|th) ))(?P<hour>\d{{1,2}})(?= (?:to|till|until) \d)", _bare),
+    _rule(r"(?:(?<=day )|(?<=tomorrow )|(?<=\d(?:st|nd|rd|th) ))(?P<hour>\d{1,2})(?= (?:to|till|until) \d)", _bare),
     _rule(
         rf"(?:(?<=from )|(?<=between )|(?<=to )|(?<=and )|(?<=until )|(?<=till ))(?P<hour>{_HOUR_WORD})"
         rf"(?:[ -](?P<minute_word>{_MINUTE_WORD}))?(?![a-z0-9]|[- ](?:hundred|thousand|point|dozen))"

@@ -25,7 +25,7 @@ class Daemon:
     def __init__(self, base: Path, replies: Sequence[str] = (), settings: Mapping[str, object] | None = None) -> None:
         self.paths: Paths = folders(base)
         script = base / "script.jsonl"
-        script.write_text("\n".join(replies or ["say: Hello."]) + "\n", encoding="utf-8")
+        script.write_text("\n".join(replies or ["reply: Hello."]) + "\n", encoding="utf-8")
         values: dict[str, object] = {"engine.model": f"scripted:{script}", "notify.desktop": False, **(settings or {})}
         self._environment = {name: value for name, value in os.environ.items() if not name.startswith("ASSISTANT")}
         self._environment["ASSISTANT_HOME"] = str(base)

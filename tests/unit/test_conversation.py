@@ -42,7 +42,7 @@ def deliver(mailbox: Path, number: int, sender: str, subject: str, body: str, da
 
 
 def act(tool: str, **args: object) -> str:
-    return call_line(tool, args)
+    return f"act: {call_line(tool, args)}"
 
 
 def script(replies: list[str]) -> object:
@@ -51,7 +51,7 @@ def script(replies: list[str]) -> object:
 
     def answer(request: Completion) -> str:
         planning = "Turn the last message" in request.messages[0].content
-        return next(waiting, "say: ?") if planning else "{}"
+        return next(waiting, "reply: ?") if planning else "{}"
 
     return answer
 
@@ -149,14 +149,14 @@ async def test_a_write_can_be_taken_back(talk: Talk) -> None:
     assert "nothing" in (await talk.reply("undo")).lower()
 
 
-@pytest.mark.parametrize("talk", [["say: Jane Austen."]], indirect=True)
+@pytest.mark.parametrize("talk", [["reply: Jane Austen."]], indirect=True)
 async def test_the_model_talks_and_its_words_are_streamed(talk: Talk) -> None:
     events = await talk.say("who wrote Pride and Prejudice?")
     assert "".join(event.text for event in events if event.type == "token") == "Jane Austen."
     assert next(event for event in events if event.type == "reply").text == "Jane Austen."
 
 
-@pytest.mark.parametrize("talk", [["say: I have sent the mail to Anna."]], indirect=True)
+@pytest.mark.parametrize("talk", [["reply: I have sent the mail to Anna."]], indirect=True)
 async def test_a_claim_without_a_receipt_is_not_said(talk: Talk) -> None:
     assert "sent" not in await talk.reply("could you perhaps take care of that thing")
 

@@ -16,7 +16,7 @@ from assistant.models import Call, Person, Step, UserContext
 
 @given(st.text(max_size=60), st.lists(st.integers(1, 7), min_size=1, max_size=60))
 def test_a_reply_cut_anywhere_is_read_whole(text: str, sizes: list[int]) -> None:
-    whole = f"say: {text}"
+    whole = f"reply: {text}"
     reader, said, position = ReplyReader(), "", 0
     for size in [*sizes, len(whole)]:
         said += reader.feed(whole[position : position + size])
@@ -30,7 +30,7 @@ def test_no_output_breaks_the_reply_reader(text: str) -> None:
 
 
 def test_an_act_is_no_reply() -> None:
-    assert ReplyReader().feed('reminders.add(text="say: x")') == ""
+    assert ReplyReader().feed('reminders.add(text="reply: x")') == ""
 
 
 @pytest.mark.parametrize(
