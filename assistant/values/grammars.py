@@ -55,7 +55,9 @@ def _length(text: str) -> Length | None:
 
 BILINGUAL = Grammar(
     rules=[*english.RULES, *chinese.RULES],
-    glue=re.compile(r"(?:[\s,，、]|的|在|于|从|(?<![a-z])(?:at|on|in|of|the|from|between|starting|beginning)(?![a-z])){0,8}"),
+    glue=re.compile(
+        r"(?:[\s,，、]|的|在|于|从|(?<![a-z])(?:at|on|in|of|the|from|between|starting|beginning)(?![a-z])){0,8}"
+    ),
     to=re.compile(r"\s?(?:to|until|till|til|through|thru|-|–|—|~|到|至|和|and)(?:了)?\s?(?:the\s)?"),
     also=frozenset({"and", "和"}),
     between=re.compile(r"between(?: the)? ?$|在$"),
@@ -69,7 +71,7 @@ BILINGUAL = Grammar(
     now=frozenset({"now", "right now", "at the moment", "现在", "此刻", "马上", "立刻"}),
     length=_length,
 )
-_MODULES: dict[Tongue, str] = {}
+_MODULES: dict[Tongue, str] = {"de": "german", "fr": "french"}
 
 
 @lru_cache(maxsize=8)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from assistant.values import wall
-from assistant.values.atoms import Atom, MonthDay, scan
+from assistant.values.atoms import Atom, DayOfMonth, MonthDay, scan
 from assistant.values.days import resolve_day
 from assistant.values.durations import parse_iso
 from assistant.values.frames import clusters, days_between, interval, meaning, moved, shared
@@ -190,6 +190,9 @@ class _Reading:
             return None
         if link.group().strip() in self.grammar.also and not self.grammar.between.search(self._ahead_of(first)):
             return None
+        if isinstance(first.day, DayOfMonth) and first.day.month is None and isinstance(second.day, MonthDay):
+            # "Vom 5. bis zum 9. März": the month is said once.
+            value = self._meaning(replace(first, day=replace(second.day, day=first.day.day)), self.prefer)
         anchor = value.day if isinstance(value, Moment) else value.start if isinstance(value, Period) else None
         if anchor is None:
             return None
