@@ -148,8 +148,10 @@ def test_a_zone_that_the_file_itself_defines_is_followed(ctx: Context, folder: P
         "BEGIN:VTIMEZONE\r\nTZID:Office\r\nBEGIN:STANDARD\r\nDTSTART:19700101T000000\r\nTZOFFSETFROM:+0530\r\n"
         "TZOFFSETTO:+0530\r\nEND:STANDARD\r\nEND:VTIMEZONE\r\n"
     )
-    put(folder, "a.ics", "SUMMARY:Call", "DTSTART;TZID=Office:20261125T120000", head=zone)
+    file = put(folder, "a.ics", "SUMMARY:Call", "DTSTART;TZID=Office:20261125T120000", head=zone)
     assert "Wed 25 Nov, 07:30: Call" in call(SKILL, "list_events", ctx).text
+    call(SKILL, "update_event", ctx, event_id="a.ics", start="2026-11-25T08:00")
+    assert b"DTSTART;TZID=Office:20261125T123000" in file.read_bytes()
 
 
 def test_a_series_keeps_its_hour_over_the_change_of_the_clock(tmp_path: Path) -> None:

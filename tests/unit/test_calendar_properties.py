@@ -44,7 +44,7 @@ def real(at: datetime, zone: ZoneInfo) -> bool:
 
 
 @given(MINUTES, st.integers(1, 4000), WORDS, WORDS, ZONES)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_any_event_is_listed_as_it_was_created_on_each_of_its_days_alone(
     start: datetime, minutes: int, title: str, place: str, zone: str
 ) -> None:
