@@ -24,7 +24,6 @@ from assistant.values.atoms import (
     nth_every,
 )
 from assistant.values.english_clock import CLOCK_RULES, LENGTH, length
-from assistant.values.feasts import RULES as FEAST_RULES
 from assistant.values.numbers import ENGLISH_NUMBER, ORDINAL_WORD, english, ordinal
 
 _B, _E = r"(?<![a-z0-9])", r"(?![a-z0-9])"
@@ -307,7 +306,6 @@ RULES: list[Rule] = [
         rf"(?:every|each) (?:year on )?(?:the )?(?P<day>{_ORDINAL}|\d{{1,2}})(?: of)? (?P<month>{_MONTH})", _every_date
     ),
     _rule(rf"(?:every|each) (?:year on )?(?P<month>{_MONTH}) (?P<day>{_ORDINAL}|\d{{1,2}})", _every_date),
-    *FEAST_RULES,
     *CLOCK_RULES,
 ]
 

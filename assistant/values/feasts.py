@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from datetime import date, timedelta
+from functools import cache
 from typing import Any
 
 from assistant.values.atoms import Beside, Built, Feast, Nth, Rule, behind
@@ -217,61 +218,65 @@ _YEAR_BEFORE = r"(?:(?P<year>\d{4}|[零〇一二三四五六七八九]{4})年|(?
 _NOT_A_DAY = r"(?!节|快乐|愉快|礼|贺|卡|树|老人|晚会|联欢|假|祝|红包|档|歌|电影|活动|聚|派对|大?餐|饭|月饼)"
 _PREPOSITIONS = "on by before after until till since for over around during from to at between and through".split()
 
-RULES: list[Rule] = [
-    (
-        re.compile(
-            rf"{_B}(?<!merry )(?<!happy )(?P<by>{behind(_PREPOSITIONS)})?(?:the )?"
-            rf"(?:(?P<which>last|this|next|this coming) )?(?P<feast>{_any_of(_ENGLISH)}){_E}(?!['’]s| *-)"
-            rf"(?:,? (?P<year>20\d\d))?(?:{_SURE})"
+
+@cache
+def rules() -> tuple[Rule, ...]:
+    """The rules that read them, English and Chinese; compiled when the first sentence is read."""
+    return (
+        (
+            re.compile(
+                rf"{_B}(?<!merry )(?<!happy )(?P<by>{behind(_PREPOSITIONS)})?(?:the )?"
+                rf"(?:(?P<which>last|this|next|this coming) )?(?P<feast>{_any_of(_ENGLISH)}){_E}(?!['’]s| *-)"
+                rf"(?:,? (?P<year>20\d\d))?(?:{_SURE})"
+            ),
+            _english,
         ),
-        _english,
-    ),
-    (re.compile(rf"{_YEAR_BEFORE}(?P<feast>{_any_of(_CHINESE)}){_NOT_A_DAY}"), _chinese),
-    (
-        re.compile(
-            r"(?:(?P<relative>[今明后去])年的?)?(?:农历|阴历|大年(?=初)|(?=[正腊冬]月))"
-            r"(?:(?P<month>[正冬腊]|十[一二]?|[二三四五六七八九])月)?"
-            r"(?P<day>初[一二三四五六七八九十]|[一二三]?十[一二三四五六七八九]?|廿[一二三四五六七八九]?)"
+        (re.compile(rf"{_YEAR_BEFORE}(?P<feast>{_any_of(_CHINESE)}){_NOT_A_DAY}"), _chinese),
+        (
+            re.compile(
+                r"(?:(?P<relative>[今明后去])年的?)?(?:农历|阴历|大年(?=初)|(?=[正腊冬]月))"
+                r"(?:(?P<month>[正冬腊]|十[一二]?|[二三四五六七八九])月)?"
+                r"(?P<day>初[一二三四五六七八九十]|[一二三]?十[一二三四五六七八九]?|廿[一二三四五六七八九]?)"
+            ),
+            _lunar_day,
         ),
-        _lunar_day,
-    ),
-    (
-        re.compile(
-            rf"{_B}(?:on |over |in |during )?the (?P<unit>week|day|night|evening|weekend|{_FULL}) "
-            r"(?P<side>before|after) "
+        (
+            re.compile(
+                rf"{_B}(?:on |over |in |during )?the (?P<unit>week|day|night|evening|weekend|{_FULL}) "
+                r"(?P<side>before|after) "
+            ),
+            _beside,
         ),
-        _beside,
-    ),
-    (
-        re.compile(
-            r"的?(?P<side>[前后])的?(?:那个|一个)?"
-            r"(?P<unit>一天|一周(?!年)|一个?星期|一个?礼拜|周末|夜|(?:周|星期|礼拜)[一二三四五六日])"
+        (
+            re.compile(
+                r"的?(?P<side>[前后])的?(?:那个|一个)?"
+                r"(?P<unit>一天|一周(?!年)|一个?星期|一个?礼拜|周末|夜|(?:周|星期|礼拜)[一二三四五六日])"
+            ),
+            _beside,
         ),
-        _beside,
-    ),
-    (
-        re.compile(
-            rf"{_B}(?:in |around )?(?P<where>mid|early|late)[- ](?P<month>(?<=mid[- ])may|(?!may){_MONTH})"
-            rf"(?:,? (?P<year>20\d\d))?{_E}"
+        (
+            re.compile(
+                rf"{_B}(?:in |around )?(?P<where>mid|early|late)[- ](?P<month>(?<=mid[- ])may|(?!may){_MONTH})"
+                rf"(?:,? (?P<year>20\d\d))?{_E}"
+            ),
+            _middle,
         ),
-        _middle,
-    ),
-    (
-        re.compile(rf"{_B}(?:in |around )?(?:the )?middle of (?P<month>{_MONTH})(?:,? (?P<year>20\d\d))?{_E}"),
-        lambda match: {
-            "day": Nth(15, named=_MONTHS.index(match["month"][:3]) + 1, year=_year(match["year"])),
-            "vague": True,
-        },
-    ),
-    (
-        re.compile(rf"{_B}(?:in |around )?(?:the )?middle of (?P<which>the|this|next) month{_E}"),
-        lambda match: {"day": Nth(15, month=1 if match["which"] == "next" else 0), "vague": True},
-    ),
-    (
-        re.compile(
-            r"(?:(?P<which>下个?|这个?|本|上个?)月|(?P<month>\d{1,2}|十[一二]?|[一二三四五六七八九])月)的?"
-            r"(?P<where>[上中下])旬"
+        (
+            re.compile(rf"{_B}(?:in |around )?(?:the )?middle of (?P<month>{_MONTH})(?:,? (?P<year>20\d\d))?{_E}"),
+            lambda match: {
+                "day": Nth(15, named=_MONTHS.index(match["month"][:3]) + 1, year=_year(match["year"])),
+                "vague": True,
+            },
         ),
-        _tenth,
-    ),
-]
+        (
+            re.compile(rf"{_B}(?:in |around )?(?:the )?middle of (?P<which>the|this|next) month{_E}"),
+            lambda match: {"day": Nth(15, month=1 if match["which"] == "next" else 0), "vague": True},
+        ),
+        (
+            re.compile(
+                r"(?:(?P<which>下个?|这个?|本|上个?)月|(?P<month>\d{1,2}|十[一二]?|[一二三四五六七八九])月)的?"
+                r"(?P<where>[上中下])旬"
+            ),
+            _tenth,
+        ),
+    )

@@ -7,9 +7,7 @@ from dataclasses import dataclass, replace
 
 from assistant.values.kinds import Span
 
-_FILLER = re.compile(
-    r"(?:,? |^)(?<![a-z])(?:u+h+m*|u+m+|e+r+m*|h+m+|e+h+m*)(?![a-z'])[,.…]*(?= |$)|[呃嗯](?:[,，、…]+)?|(?<= ) +"
-)
+_FILLER = r"(?:,? |^)(?<![a-z])(?:u+h+m*|u+m+|e+r+m*|h+m+|e+h+m*)(?![a-z'])[,.…]*(?= |$)|[呃嗯](?:[,，、…]+)?|(?<= ) +"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +28,7 @@ def fluent(text: str) -> Fluent | None:
     parts: list[str] = []
     places: list[int] = []
     position = 0
-    for match in _FILLER.finditer(text):
+    for match in re.finditer(_FILLER, text):
         parts.append(text[position : match.start()])
         places.extend(range(position, match.start()))
         position = match.end()

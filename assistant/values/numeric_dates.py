@@ -12,10 +12,6 @@ MONTH_FIRST = ("en", "zh", "ja", "ko")
 _BY = ("on", "by", "until", "till", "since", "from", "before", "after", "due", "to")
 _START = rf"(?P<by>{behind(_BY)}|(?<=[在到从]))?(?<![\d/.,a-z-])"
 _YEAR = r"(?P<year>\d{4}|\d{2})"
-_SLASHED = re.compile(
-    rf"{_START}(?P<first>\d{{1,2}})/(?P<second>\d{{1,2}})(?:/{_YEAR})?(?![\d/%a-z]|[ -]?(?:cup|price|of|inch))"
-)
-_DOTTED = re.compile(rf"{_START}(?P<first>\d{{1,2}})\. ?(?P<second>\d{{1,2}})(?P<dot>\.(?:{_YEAR})?)?(?![\d.])")
 
 
 def month_first(locale: str) -> bool:
@@ -28,7 +24,16 @@ def month_first(locale: str) -> bool:
 def rules(locale: str) -> tuple[Rule, ...]:
     """The rules that read dates in numbers as `locale` orders them."""
     first = month_first(locale)
-    return (_SLASHED, lambda match: _slashed(match, first)), (_DOTTED, _dotted)
+    slashed, dotted = _patterns()
+    return (slashed, lambda match: _slashed(match, first)), (dotted, _dotted)
+
+
+@cache
+def _patterns() -> tuple[re.Pattern[str], re.Pattern[str]]:
+    day = rf"{_START}(?P<first>\d{{1,2}})"
+    slashed = rf"{day}/(?P<second>\d{{1,2}})(?:/{_YEAR})?(?![\d/%a-z]|[ -]?(?:cup|price|of|inch))"
+    dotted = rf"{day}\. ?(?P<second>\d{{1,2}})(?P<dot>\.(?:{_YEAR})?)?(?![\d.])"
+    return re.compile(slashed), re.compile(dotted)
 
 
 def _slashed(match: re.Match[str], month_first: bool) -> Built:

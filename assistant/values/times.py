@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from assistant.values import numeric_dates, wall
+from assistant.values import feasts, numeric_dates, wall
 from assistant.values.atoms import Atom, DayOfMonth, MonthDay, scan
 from assistant.values.days import resolve_day
 from assistant.values.durations import parse_iso
@@ -51,7 +51,8 @@ def find(text: str, now: datetime, *, prefer: Preference | None = None, locale: 
 
 
 def _find(folded: str, grammar: Grammar, now: datetime, prefer: Preference | None, locale: str) -> list[Span]:
-    atoms = scan(folded, [*grammar.rules, *numeric_dates.rules(locale)])
+    named = feasts.rules() if grammar is BILINGUAL else ()
+    atoms = scan(folded, [*grammar.rules, *named, *numeric_dates.rules(locale)])
     frames = _joined(folded, clusters(folded, atoms, grammar.glue), grammar)
     reading = _Reading(folded, grammar, now, prefer)
     spans: list[Span] = []

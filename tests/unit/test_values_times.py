@@ -262,7 +262,7 @@ def test_any_day_and_time_written_out_is_read_back(day: date, hour: tuple[int, i
     chinese = [
         f"{day.year}年{day.month}月{day.day}日{h:02}:{m:02}",
         f"{day.year}年{write_chinese(day.month)}月{write_chinese(day.day)}号{_chinese_time(h, m)}",
-        f"{''.join('〇一二三四五六七八九'[int(digit)] for digit in str(day.year))}年{day.month}月{day.day}日{h:02}点{m:02}分",
+        f"{in_digits(day.year)}年{day.month}月{day.day}日{h:02}点{m:02}分",
         f"{day.year}/{day.month}/{day.day} {h:02}:{m:02}",
         f"{day.year}.{day.month}.{day.day}嗯{_chinese_time(h, m)}",
     ]
@@ -273,6 +273,10 @@ def test_any_day_and_time_written_out_is_read_back(day: date, hour: tuple[int, i
         at = span.value.at.replace(tzinfo=None)
         # The hour that the clocks skip in spring is the only one that cannot come back.
         assert at in (expected, expected + timedelta(hours=1)) if _skipped(expected) else at == expected, text
+
+
+def in_digits(year: int) -> str:
+    return "".join("〇一二三四五六七八九"[int(digit)] for digit in str(year))
 
 
 def ordinal(number: int) -> str:
