@@ -50,7 +50,7 @@ def step_for(
     February). `words` are arguments and selectors as said (or fixed); `times` are numbers of spans by slot.
     """
     args: dict[str, Any] = dict(words)
-    names = sayable(tool, world.skills)
+    names = sayable(tool, world.skills, {*words, *times})
     try:
         spans = {slot: masked.spans[index] for slot, index in times.items()}
         args |= span_arguments(spans, names, world.text)
@@ -66,9 +66,7 @@ def step_for(
         )
     except Rejected as refusal:
         return Step(kind="refuse", calls=(Call(tool=tool.name),), reply=world.explain(refusal), via=via)
-    for name, fields in world.skills.from_user(tool.skill).items():
-        if name in tool.schema.required and not args.get(name):
-            args[name] = next((value for field in fields if (value := getattr(world.user, field, ""))), None)
+    args |= _of_the_user(tool, args, world)
     for name, source in world.skills.derived(tool.skill).items():
         if name in tool.schema.required and not args.get(name) and args.get(source):
             args[name] = headline(str(args[source]))
@@ -143,10 +141,23 @@ def _looked_up(tool: Tool, args: dict[str, Any], world: World) -> tuple[Call, ..
                 args.setdefault(name, selectors[selector])
         if not tool.schema.argument(argument).many and "limit" in finder.schema.properties:
             selectors.setdefault("limit", 1)
-        first = Call(tool=finder.name, args=selectors)
+        first = Call(tool=finder.name, args=selectors | _of_the_user(finder, selectors, world))
         kept = {name: value for name, value in args.items() if name in own}
         return first, Call(tool=tool.name, args=kept | {argument: {"$from": 0, "field": lookup.field}})
     return (Call(tool=tool.name, args={name: value for name, value in args.items() if name in own}),)
+
+
+def _of_the_user(tool: Tool, args: Mapping[str, Any], world: World) -> dict[str, Any]:
+    """The required arguments that nobody named and that are known of the user (`from_user`)."""
+    fields = world.skills.from_user(tool.skill)
+    short = tool.name.partition(".")[2]
+    filled = {}
+    for name in tool.schema.required:
+        known_by = fields.get(f"{short}.{name}", fields.get(name, ()))
+        value = next((value for field in known_by if (value := getattr(world.user, field, ""))), None)
+        if value and not args.get(name):
+            filled[name] = value
+    return filled
 
 
 def completed(step: Step, text: str, masked: Masked, world: World) -> Step | None:

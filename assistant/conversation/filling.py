@@ -6,12 +6,13 @@ that such a value goes to in every skill of the contract.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from assistant.errors import Rejected
 from assistant.skillkit.loader import Skills, Tool
+from assistant.skillkit.manifest import Lookup
 from assistant.skillkit.schema import Argument
 from assistant.values import (
     Duration,
@@ -33,21 +34,29 @@ ENDS = ("until", "end", "return_date", "check_out", "arrive_by")
 _DAY_END = time(23, 59)
 
 
-def sayable(tool: Tool, skills: Skills) -> dict[str, Argument]:
-    """The arguments a person can name: ids give way to the selectors they are looked up by."""
+def sayable(tool: Tool, skills: Skills, named: Collection[str] = ()) -> dict[str, Argument]:
+    """The arguments a person can name: ids give way to the selectors they are looked up by.
+
+    Of several ways to look a thing up, those count that fit best what is `named` already.
+    """
     names: dict[str, Argument] = {}
     lookups = skills.lookups(tool.skill)
     for argument in tool.schema.arguments:
         if argument.name not in lookups:
             names[argument.name] = argument
     for argument in tool.schema.arguments:
-        for lookup in lookups.get(argument.name, ()):
+        for lookup in _fitting(lookups.get(argument.name, ()), named):
             finder = {one.name: one for one in skills.tool(f"{tool.skill}.{lookup.tool}").schema.arguments}
             for selector in lookup.by:
                 names.setdefault(selector, finder[selector])
             if argument.name not in names and argument.type == "money":
                 names[argument.name] = argument  # an amount is said more often than looked up
     return names
+
+
+def _fitting(lookups: Sequence[Lookup], named: Collection[str]) -> list[Lookup]:
+    fits = [sum(name in named for name in one.by) for one in lookups]
+    return [one for one, fit in zip(lookups, fits, strict=True) if fit == max(fits)]
 
 
 def span_arguments(

@@ -36,15 +36,19 @@ _FILLERS = re.compile(
     r"|(?:嗯+|呃+|额|那个那个|就是说|怎么说呢)[\s,，、]*",
     re.IGNORECASE,
 )
+_EDGE = "(?:(?<![A-Za-zÀ-ɏ])|(?![A-Za-zÀ-ɏ]))"
+"""Not between two letters of one word; Chinese has no such places."""
 _DROPPED = re.escape(PUNCTUATION_STR)
-_BORDER = re.compile(r"(?<=[一-鿿])\s+(?=[!-~])|(?<=[!-~])\s+(?=[一-鿿])")
-"""Spaces that people put between Chinese and Latin script; templates have none there."""
-_TIMES = ("when", "period", "duration")
+_BORDER = re.compile(r"(?<=[一-鿿])\s+(?=[!-~\ue000-\ue03f])|(?<=[!-~\ue000-\ue03f])\s+(?=[一-鿿])")
+"""Spaces that people put between Chinese and Latin script or numbers; templates have none there."""
+_TIMES = ("when", "once", "every", "period", "duration")
 _WHOLE = ("body", "note")
 """Wildcards whose words are passed on as they are: a time in a message's text is no time of the sending."""
 _LEFT_OVER = re.compile(r"\s+(?:on|at|in|by|for|from|since)$", re.IGNORECASE)
 _QUOTES = {("'", "'"), ('"', '"'), ("“", "”"), ("‘", "’"), ("「", "」"), ("『", "』"), ("《", "》")}
 _END = " \t\n.。!！?？…~～,，;；"
+_FRONT = " \t\n。!！?？…～,，;；"
+"""What a sentence does not begin with; a file's name may begin with a dot or ~."""
 
 
 @dataclass(frozen=True)
@@ -78,16 +82,20 @@ class Sentences:
     def match(self, masked: Masked, language: Language, user: UserContext | None = None) -> Match | None:
         """The surest match of the whole sentence, or None. Contacts and accounts are the user's."""
         live = _live_lists(user or UserContext())
+        found: list[Match] = []  # with and without numbers masked: "Rome for two people" is no place
         for text in dict.fromkeys((masked.text, masked.counted)):
-            bare = text.strip(_END)
-            stripped = _stripped(_FILLERS.sub("", bare), language)
-            for candidate in dict.fromkeys((stripped, bare, _BORDER.sub("", stripped))):
-                found = [
-                    self._read(result, masked, text) for result in self._recognize(candidate, masked, language, live)
-                ]
-                if found:
-                    return max(found, key=lambda match: (match.literal, len(match.times), -len(match.slots)))
-        return None
+            found += self._matches(text, masked, language, live)
+        return max(found, key=lambda match: (match.literal, len(match.times), -len(match.slots)), default=None)
+
+    def _matches(self, text: str, masked: Masked, language: Language, live: Mapping[str, SlotList]) -> list[Match]:
+        """All matches of the first form of `text` that has any: without politeness and borders, or as it stands."""
+        bare = text.strip(_END)
+        stripped = _stripped(_FILLERS.sub("", bare), language)
+        for candidate in dict.fromkeys((_BORDER.sub("", stripped), stripped, bare)):
+            results = self._recognize(candidate, masked, language, live)
+            if found := [self._read(result, masked, text) for result in results if not _torn(result, candidate)]:
+                return found
+        return []
 
     def warm(self) -> None:
         """Compile all templates, which hassil does at the first match: so that no person waits for it."""
@@ -112,14 +120,15 @@ class Sentences:
             if isinstance(entity.value, int):
                 times[name] = entity.value
             else:
-                slots[name] = str(entity.text or entity.value).strip(_END)
+                slots[name] = str(entity.text or entity.value).rstrip(_END).lstrip(_FRONT)
                 known += 0 if entity.is_wildcard else len(slots[name])
         wild = sum(len(words) for words in slots.values()) - known + len(times)
         times |= self._stray_times(result.intent.name, slots, times, masked)
+        said = {name: masked.restore(_as_said(words, text, name)) for name, words in slots.items()}
         return Match(
             tool=result.intent.name,
-            fixed=fixed,
-            slots={name: masked.restore(_as_said(words, text, name)) for name, words in slots.items()},
+            fixed={name: _completed(value, said) for name, value in fixed.items()},
+            slots=said,
             times=times,
             literal=len(text) - wild,
         )
@@ -169,14 +178,29 @@ def _live_lists(user: UserContext) -> dict[str, SlotList]:
     }
 
 
+def _completed(value: Any, said: Mapping[str, str]) -> Any:
+    """A fixed argument may hold slots, which brings words of the template into it: `do: "summarize {do}"`."""
+    return value.format_map(said) if isinstance(value, str) else value
+
+
 def _as_said(slot: str, sentence: str, name: str) -> str:
     """The slot's words with the punctuation that hassil takes out; a message's body keeps its last mark as well."""
-    pattern = "".join(rf"[\s{_DROPPED}]+" if one.isspace() else rf"{re.escape(one)}[\s{_DROPPED}]*" for one in slot)
-    found = re.search(pattern, sentence, re.IGNORECASE)
+    found = re.search(_loosely(slot), sentence, re.IGNORECASE)
     said = found.group() if found else slot
-    said = said.strip(" \t\n,，;；:：") if name == "body" else said.strip(_END)
+    said = said.strip(" \t\n,，;；:：") if name == "body" else said.rstrip(_END).lstrip(_FRONT)
     bare = said.strip(_END)
     return bare[1:-1].strip() if len(bare) > 2 and (bare[0], bare[-1]) in _QUOTES else said
+
+
+def _loosely(words: str) -> str:
+    """A pattern for words out of which hassil may have taken punctuation."""
+    return "".join(rf"[\s{_DROPPED}]+" if one.isspace() else rf"{re.escape(one)}[\s{_DROPPED}]*" for one in words)
+
+
+def _torn(result: RecognizeResult, sentence: str) -> bool:
+    """Whether a wildcard has taken a part of a word: "Lisb" of "Lisbon", because a template goes on with "on"."""
+    wild = [_loosely(entity.text.strip()) for entity in result.entities.values() if entity.is_wildcard]
+    return any(not re.search(f"{_EDGE}{words}{_EDGE}", sentence, re.IGNORECASE) for words in wild)
 
 
 def _stripped(text: str, language: Language) -> str:

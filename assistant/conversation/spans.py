@@ -116,6 +116,8 @@ def _corrected(text: str, spans: tuple[Span, ...]) -> str:
 
 _FITTING: dict[str, tuple[type, ...]] = {
     "when": (Moment, Interval, Impossible),
+    "once": (Moment, Interval, Impossible),
+    "every": (Moment, Interval),
     "period": (Period, Moment, Interval, Impossible),
     "duration": (Duration,),
     "amount": (Money, Number),
@@ -126,7 +128,8 @@ _FITTING: dict[str, tuple[type, ...]] = {
 def fits(span: Span, slot: str) -> bool:
     """Whether a span can stand in a slot. What is impossible (30 February) fits all times, so that it is refused."""
     value = span.value
-    if slot == "period" and isinstance(value, Moment) and value.recurrence:
+    repeats = bool(getattr(value, "recurrence", None))
+    if (slot in ("once", "period") and repeats) or (slot == "every" and not repeats):
         return False
     if slot == "duration" and isinstance(value, Impossible):
         return True

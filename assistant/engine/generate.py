@@ -77,7 +77,8 @@ class Chooser:
                 break
             mask = self._grammar.allowed(near)
             if mask.any():
-                return near[mask]
+                allowed: numpy.ndarray[Any, Any] = near[mask]
+                return allowed
         return near
 
     def _sample(self, tokens: numpy.ndarray[Any, Any], logits: numpy.ndarray[Any, Any]) -> int:

@@ -82,7 +82,8 @@ class Manifest(Value):
     """By argument name, for all tools of the skill: `message_id: {tool: search, by: [sender, query], …}`. Of several
     the one is taken that has most of its selectors named."""
     from_user: dict[str, tuple[str, ...]] = Field(default_factory=dict)
-    """A required argument that nobody named is this of the user, the first that is known: `origin: [home_airport]`."""
+    """A required argument that nobody named is this of the user, the first that is known: `origin: [home_airport]`,
+    or for one tool alone `search_transit.origin: [home]`."""
     derived: dict[str, str] = Field(default_factory=dict)
     """An argument that is made of the beginning of another where nobody says it: `subject: body`."""
     permissions: Permissions = Permissions()

@@ -9,8 +9,9 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
-SPAN_SLOTS = frozenset({"when", "period", "duration", "amount", "count"})
-"""Slots that hold what the value parsers read, and not the words of the argument of their name."""
+SPAN_SLOTS = frozenset({"when", "once", "every", "period", "duration", "amount", "count"})
+"""Slots that hold what the value parsers read, and not the words of the argument of their name. Of the times,
+`once` does not repeat, `every` does, and `when` may."""
 LIVE_SLOTS = frozenset({"contact", "account"})
 """Slots that hold one of what the user has."""
 LEAST_WORDS = 2

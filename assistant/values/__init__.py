@@ -20,6 +20,7 @@ from assistant.values.money import format_amount as format_amount
 from assistant.values.money import parse_money as parse_money
 from assistant.values.names import match_names as match_names
 from assistant.values.numbers import parse_integer as parse_integer
+from assistant.values.places import airports as airports
 from assistant.values.recurrence import canonical_rule as canonical_rule
 from assistant.values.recurrence import last_occurrence as last_occurrence
 from assistant.values.recurrence import next_occurrence as next_occurrence
@@ -43,6 +44,7 @@ __all__ = [
     "Span",
     "TimeValue",
     "Value",
+    "airports",
     "as_period",
     "canonical_rule",
     "find",

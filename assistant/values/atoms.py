@@ -61,7 +61,39 @@ class Nth:
     year: int | None = None
 
 
-DaySpec = Relative | Weekday | MonthDay | DayOfMonth | Nth
+@dataclass(frozen=True, slots=True)
+class Feast:
+    """A day with a name: a date, so many days from Easter, the nth Thursday of a month, a lunar day, a solar term."""
+
+    kind: Literal["date", "easter", "thursday", "lunar", "term"]
+    month: int = 0
+    day: int = 0
+    shift: int = 0
+    """Days after it."""
+    year: int | None = None
+    year_offset: int | None = None
+    side: Literal[-1, 0] = 0
+    """-1: the last one that is past."""
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What lies directly before (-1) or after (1) a day: "the week before", "the Friday after"."""
+
+    unit: Literal["day", "week", "weekend", "weekday"]
+    side: int
+    weekday: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """A day beside another one."""
+
+    beside: Beside
+    of: DaySpec
+
+
+DaySpec = Relative | Weekday | MonthDay | DayOfMonth | Nth | Feast | Neighbour
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +166,15 @@ class NamedYear:
     year: int
 
 
-PeriodSpec = Stretch | Rolling | NamedMonth | NamedYear
+@dataclass(frozen=True, slots=True)
+class Around:
+    """The seven days or the weekend beside a day."""
+
+    beside: Beside
+    of: DaySpec
+
+
+PeriodSpec = Stretch | Rolling | NamedMonth | NamedYear | Around
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +190,8 @@ class Atom:
     offset: Length | None = None
     length: Length | None = None
     period: PeriodSpec | None = None
+    beside: Beside | None = None
+    """Waits for the day that it is beside."""
     at: datetime | None = None
     """An ISO date and time as written."""
     vague: bool = False
@@ -176,6 +218,11 @@ def fold(text: str) -> str:
     return _ISO_T.sub(" ", folded)
 
 
+def behind(words: Iterable[str]) -> str:
+    """A pattern that matches nothing, directly behind one of some whole words and a space."""
+    return "|".join(f"(?<=[^a-z]{word} )|(?<=^{word} )" for word in words)
+
+
 def scan(text: str, rules: Iterable[Rule]) -> list[Atom]:
     """The atoms of a folded text, leftmost and longest first, none overlapping. Linear: every rule is bounded."""
     found: list[Atom] = []
@@ -197,7 +244,7 @@ def merge(first: Atom, second: Atom) -> Atom | None:
     pair = _merge_special(first, second) or _merge_special(second, first)
     if pair is not None:
         return replace(pair, start=first.start, end=second.end, weak=False, vague=first.vague or second.vague)
-    slots = ("day", "part", "clock", "every", "offset", "length", "period", "at")
+    slots = ("day", "part", "clock", "every", "offset", "length", "period", "beside", "at")
     have = {slot for slot in slots if getattr(first, slot) is not None}
     more = {slot for slot in slots if getattr(second, slot) is not None}
     if have & more or not _compatible(have | more):
@@ -213,7 +260,7 @@ def merge(first: Atom, second: Atom) -> Atom | None:
 
 
 def _compatible(slots: set[str]) -> bool:
-    alone = {"length", "period", "at"}
+    alone = {"length", "period", "beside", "at"}
     if slots & alone:
         return len(slots) == 1
     if "offset" in slots:
@@ -226,6 +273,8 @@ _CODES = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 
 def _merge_special(one: Atom, other: Atom) -> Atom | None:
     """A unit and a day within it ("Friday next week"), or a repetition and its day ("every month on the 5th")."""
+    if one.beside is not None and other.day is not None and other.every is None and not (one.part and other.part):
+        return _beside(one, one.beside, other, other.day)
     if isinstance(one.period, Stretch) and other.day is not None and other.every is None:
         day = _within(one.period, other.day)
         return replace(other, day=day) if day else None
@@ -236,6 +285,12 @@ def _merge_special(one: Atom, other: Atom) -> Atom | None:
     return None
 
 
+def _beside(one: Atom, beside: Beside, other: Atom, day: DaySpec) -> Atom | None:
+    if beside.unit in ("day", "weekday"):
+        return replace(other, day=Neighbour(beside, day), part=other.part or one.part)
+    return None if other.clock or other.part else replace(other, day=None, period=Around(beside, day))
+
+
 def _within(stretch: Stretch, day: DaySpec) -> DaySpec | None:
     if stretch.unit == "week" and isinstance(day, Weekday) and day.week is None:
         return Weekday(day.weekday, stretch.offset)
@@ -243,6 +298,8 @@ def _within(stretch: Stretch, day: DaySpec) -> DaySpec | None:
         return DayOfMonth(day.day, stretch.offset)
     if stretch.unit == "month" and isinstance(day, Nth) and day.month is None and day.named is None:
         return replace(day, month=stretch.offset)
+    if stretch.unit == "year" and isinstance(day, Feast) and day.year is None:
+        return replace(day, year_offset=stretch.offset)
     if stretch.unit == "year" and isinstance(day, MonthDay) and day.year is None and day.year_offset is None:
         return replace(day, year_offset=stretch.offset)
     return None

@@ -30,7 +30,7 @@ class Counted:
 @cache
 def _patterns() -> tuple[re.Pattern[str], re.Pattern[str], re.Pattern[str], re.Pattern[str]]:
     return (
-        re.compile(rf"(?<![0-9])(?P<digits>{amounts.DIGITS})(?:[.,][-–—](?![0-9]))?(?P<scale>{amounts.SCALE})?"),
+        re.compile(rf"(?<![0-9])(?P<digits>{amounts.DIGITS})(?:[.,][-–—](?![\w-]))?(?P<scale>{amounts.SCALE})?"),
         re.compile(amounts.ENGLISH_RUN),
         re.compile(rf"(?<![0-9.点]){amounts.CHINESE_RUN}"),
         re.compile(r"[a-z]+"),

@@ -7,13 +7,17 @@ from datetime import date, timedelta
 
 from dateutil.relativedelta import relativedelta
 
+from assistant.values import feasts
 from assistant.values.atoms import (
+    Around,
     DayOfMonth,
     DaySpec,
+    Feast,
     Length,
     MonthDay,
     NamedMonth,
     NamedYear,
+    Neighbour,
     Nth,
     PeriodSpec,
     Relative,
@@ -37,7 +41,47 @@ def resolve_day(spec: DaySpec, today: date, prefer: Preference) -> date | Imposs
         return _month_day(spec, today, prefer)
     if isinstance(spec, DayOfMonth):
         return _day_of_month(spec, today, prefer)
+    if isinstance(spec, Feast):
+        return _feast(spec, today, prefer)
+    if isinstance(spec, Neighbour):
+        return _neighbour(spec, today, prefer)
     return _nth(spec, today, prefer)
+
+
+def _feast(spec: Feast, today: date, prefer: Preference) -> date:
+    if spec.year is not None or spec.year_offset is not None:
+        return feasts.on(spec, spec.year if spec.year is not None else today.year + (spec.year_offset or 0))
+    if prefer == "past" or spec.side < 0:
+        latest = feasts.on(spec, today.year)
+        past = latest <= today if prefer == "past" and not spec.side else latest < today
+        return latest if past else feasts.on(spec, today.year - 1)
+    nearest = feasts.on(spec, today.year)
+    return nearest if nearest >= today else feasts.on(spec, today.year + 1)
+
+
+def _neighbour(spec: Neighbour, today: date, prefer: Preference) -> date | Impossible:
+    day = resolve_day(spec.of, today, prefer)
+    if isinstance(day, Impossible):
+        return day
+    side = spec.beside.side
+    if spec.beside.unit == "day":
+        return day + timedelta(days=side)
+    away = (spec.beside.weekday - day.weekday()) % 7
+    return day + timedelta(days=(away or 7) if side > 0 else away - 7)
+
+
+def _around(spec: Around, today: date, prefer: Preference) -> Period:
+    day = resolve_day(spec.of, today, prefer)
+    if isinstance(day, Impossible):
+        raise ValueError("there is no such day")
+    if spec.beside.unit == "weekend":
+        saturday = day + timedelta(days=(5 - day.weekday()) % 7 or 7)
+        if spec.beside.side < 0:
+            saturday = day - timedelta(days=(day.weekday() - 6) % 7 or 7) - timedelta(days=1)
+        return Period(saturday, saturday + timedelta(days=1))
+    if spec.beside.side < 0:
+        return Period(day - timedelta(days=7), day - timedelta(days=1))
+    return Period(day + timedelta(days=1), day + timedelta(days=7))
 
 
 def _weekday(spec: Weekday, today: date, prefer: Preference) -> date:
@@ -139,6 +183,8 @@ def resolve_period(spec: PeriodSpec, today: date, prefer: Preference | None) -> 
     if isinstance(spec, Rolling):
         moved = shift(today, spec.length if spec.sign > 0 else -spec.length)
         return Period(min(today, moved), max(today, moved))
+    if isinstance(spec, Around):
+        return _around(spec, today, prefer or "future")
     if isinstance(spec, NamedYear):
         return Period(date(spec.year, 1, 1), date(spec.year, 12, 31))
     return _whole_month(_named_month(spec, today, prefer))

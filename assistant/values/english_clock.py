@@ -127,7 +127,9 @@ def _clock(match: re.Match[str]) -> Built:
 
 def _bare(match: re.Match[str]) -> Built:
     built = _clock(match)
-    return None if built is None else built | {"weak": True}
+    if built is None or (match.groupdict().get("minute") and _hour(match["hour"]) > 23):
+        return None
+    return built | {"weak": True}
 
 
 def _bare_words(match: re.Match[str]) -> Built:
@@ -206,7 +208,8 @@ CLOCK_RULES: list[Rule] = [
     _rule(rf"(?P<hour>{_HOUR})(?= (?:in the (?:morning|afternoon|evening)|at night)(?![a-z]))", _clock),
     _rule(
         rf"(?:(?<=from )|(?<=by )|(?<=until )|(?<=till )|(?<=between )|(?<=before )|(?<=after )|(?<=to )|(?<=and )"
-        rf"|(?<=\d-)|(?<=\d–)|(?<=\d - )|(?<=\d – ))(?P<hour>\d{{1,2}})(?:[:.](?P<minute>\d\d))?(?![a-z0-9:]|[.,-]\d){_NOT_AN_HOUR}",
+        rf"|(?<=\d-)|(?<=\d–)|(?<=\d - )|(?<=\d – ))(?P<hour>\d{{1,2}})(?:[:.](?P<minute>\d\d))?"
+        rf"(?![a-z0-9:]|[.,-]\d){_NOT_AN_HOUR}",
         _bare,
     ),
     _rule(
@@ -232,7 +235,8 @@ CLOCK_RULES: list[Rule] = [
         ),
     ),
     _rule(
-        rf"(?:(?:at|around) )?(?<!and )(?<!a )half (?P<hour>{_HOUR_WORD})(?![- ](?:hundred|thousand)){_E}{_NOT_AN_HOUR}",
+        rf"(?:(?:at|around) )?(?<!and )(?<!a )half (?P<hour>{_HOUR_WORD})(?![- ](?:hundred|thousand|-))"
+        rf"{_E}{_NOT_AN_HOUR}",
         _half_hour,
     ),
     _rule(

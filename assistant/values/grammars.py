@@ -71,7 +71,7 @@ BILINGUAL = Grammar(
     now=frozenset({"now", "right now", "at the moment", "现在", "此刻", "马上", "立刻"}),
     length=_length,
 )
-_MODULES: dict[Tongue, str] = {}
+_MODULES: dict[Tongue, str] = {"de": "german", "fr": "french"}
 
 
 @lru_cache(maxsize=8)

@@ -67,7 +67,7 @@ def find_numbers(text: str, *, locale: str = "en", taken: Sequence[Span] | None 
             index += 1
         if (index < len(busy) and busy[index][0] < number.end) or not _bare(folded, number):
             continue
-        start = _sign(folded, number.start)
+        start = max(_sign(folded, number.start), spans[-1].end if spans else 0)
         value = -number.value if start < number.start else number.value
         spans.append(Span(start, number.end, text[start : number.end], Number(value, number.pair)))
     return spans

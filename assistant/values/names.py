@@ -14,12 +14,9 @@ from functools import lru_cache
 from itertools import product
 
 _HAN = "\u3400-\u4dbf\u4e00-\u9fff"
-_ALL_HAN = re.compile(rf"[{_HAN}]{{2,8}}")
 _TITLES = {"doctor": "dr", "professor": "prof", "mister": "mr", "missus": "mrs", "missis": "mrs", "miss": "ms"}
 _TITLE = frozenset("mr mrs ms dr prof herr frau".split())
-_HONORIFIC = re.compile(
-    rf"(?:[小老](?P<after>[{_HAN}])|(?P<before>[{_HAN}])(?:先生|女士|小姐|太太|总|经理|老板|师傅|阿姨|叔叔))"
-)
+_HONORIFIC = rf"(?:[小老](?P<after>[{_HAN}])|(?P<before>[{_HAN}])(?:先生|女士|小姐|太太|总|经理|老板|师傅|阿姨|叔叔))"
 _LETTERS_OF_PINYIN = 4
 _MOST_READINGS = 16
 _LONGEST = 60
@@ -65,6 +62,10 @@ def _words(text: str) -> list[str]:
     return [word for word in words if word not in _TITLE] or words
 
 
+def _is_han(text: str) -> bool:
+    return bool(re.fullmatch(rf"[{_HAN}]{{2,8}}", text))
+
+
 def _exact(wanted: str, names: Sequence[str]) -> float | None:
     return 0 if wanted in names else None
 
@@ -98,11 +99,11 @@ def _part_of(wanted: str, name: str) -> float | None:
         rest = iter(parts)
         if all(word in rest for word in words):
             return distance
-    if not _ALL_HAN.fullmatch(wanted):
+    if not _is_han(wanted):
         return None
     if len(name) > len(wanted) and (name.startswith(wanted) or name.endswith(wanted)):
         return 0
-    polite = _HONORIFIC.fullmatch(wanted)
+    polite = re.fullmatch(_HONORIFIC, wanted)
     if polite and re.fullmatch(rf"[{_HAN}]{{2,3}}", name) and name[0] == (polite["after"] or polite["before"]):
         return 0
     return None
@@ -110,7 +111,7 @@ def _part_of(wanted: str, name: str) -> float | None:
 
 def _sounds(wanted: str, name: str) -> float | None:
     """Two whole names that sound alike, at least one of them Chinese; farther where it takes a rare reading."""
-    if not (_ALL_HAN.fullmatch(name) or _ALL_HAN.fullmatch(wanted)):
+    if not (_is_han(name) or _is_han(wanted)):
         return None
     if _spellings(wanted) & _spellings(name):
         return 0
@@ -120,7 +121,7 @@ def _sounds(wanted: str, name: str) -> float | None:
 
 def _sounds_partly(wanted: str, name: str) -> float | None:
     """The given name of a Chinese one, or its family name in Latin letters."""
-    if not _ALL_HAN.fullmatch(name):
+    if not _is_han(name):
         return None
     said = _spellings(" ".join(_words(wanted)))
     if len(name) >= 3 and said & _readings(name[1:]):
@@ -131,7 +132,7 @@ def _sounds_partly(wanted: str, name: str) -> float | None:
 @lru_cache(maxsize=2048)
 def _spellings(name: str, *, rare: bool = False) -> frozenset[str]:
     """A name's letters without spaces; a Chinese one's pinyin, its family name first or last."""
-    if not _ALL_HAN.fullmatch(name):
+    if not _is_han(name):
         letters = re.sub(r"[^a-z]", "", name)
         return frozenset({letters} if len(letters) >= _LETTERS_OF_PINYIN else ())
     family = 2 if len(name) >= 4 else 1
@@ -161,7 +162,7 @@ def _misheard(wanted: str, name: str) -> float | None:
     """A weighted distance between misheard names, word by word, or None beyond what speech recognition confuses."""
     if re.search(r"[0-9]", wanted + name):
         return None
-    if _ALL_HAN.fullmatch(wanted) or _ALL_HAN.fullmatch(name):
+    if _is_han(wanted) or _is_han(name):
         return _near_pinyin(wanted, name)
     words, parts = [_sound(word) for word in _words(wanted)], [_sound(word) for word in _words(name)]
     if len("".join(words)) < 2 or len(words) > 4 or len(parts) > 6:

@@ -11,12 +11,13 @@ import re
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from assistant.values import wall
-from assistant.values.atoms import Atom, MonthDay, scan
+from assistant.values import feasts, numeric_dates, wall
+from assistant.values.atoms import Atom, DayOfMonth, MonthDay, scan
 from assistant.values.days import resolve_day
 from assistant.values.durations import parse_iso
+from assistant.values.fillers import fluent
 from assistant.values.frames import clusters, days_between, interval, meaning, moved, shared
-from assistant.values.grammars import Grammar, prepared
+from assistant.values.grammars import BILINGUAL, Grammar, prepared
 from assistant.values.kinds import Duration, Impossible, Moment, Period, Preference, Span, TimeValue
 from assistant.values.recurrence import canonical_rule
 
@@ -34,17 +35,25 @@ _MOVED = re.compile(r"(?<![a-z])(?:move|reschedule|shift|push|postpone|change|br
 """ "Move the meeting from 3 pm to 4 pm" names two times, not one interval."""
 
 
-def find(text: str, now: datetime, *, prefer: Preference | None = None) -> list[Span]:
+def find(text: str, now: datetime, *, prefer: Preference | None = None, locale: str = "en") -> list[Span]:
     """The time expressions in `text`, in order and not overlapping, with offsets into `text`.
 
-    `now` carries the user's zone. Never raises, whatever the text; takes time linear in its length.
+    `now` carries the user's zone; `locale` decides what 5/12 is. Never raises, whatever the text; takes time linear
+    in its length.
     """
     folded, grammar = prepared(text)
-    return [replace(span, text=text[span.start : span.end]) for span in _find(folded, grammar, now, prefer)]
+    heard = fluent(folded) if grammar is BILINGUAL else None
+    if heard is None:
+        found = _find(folded, grammar, now, prefer, locale)
+    else:
+        found = [heard.back(span) for span in _find(heard.text, grammar, now, prefer, locale)]
+    return [replace(span, text=text[span.start : span.end]) for span in found]
 
 
-def _find(folded: str, grammar: Grammar, now: datetime, prefer: Preference | None) -> list[Span]:
-    frames = _joined(folded, clusters(folded, scan(folded, grammar.rules), grammar.glue), grammar)
+def _find(folded: str, grammar: Grammar, now: datetime, prefer: Preference | None, locale: str) -> list[Span]:
+    named = feasts.rules() if grammar is BILINGUAL else ()
+    atoms = scan(folded, [*grammar.rules, *named, *numeric_dates.rules(locale)])
+    frames = _joined(folded, clusters(folded, atoms, grammar.glue), grammar)
     reading = _Reading(folded, grammar, now, prefer)
     spans: list[Span] = []
     position = 0
@@ -56,15 +65,17 @@ def _find(folded: str, grammar: Grammar, now: datetime, prefer: Preference | Non
     return spans
 
 
-def parse(text: str, now: datetime, *, prefer: Preference | None = None) -> TimeValue | None:
+def parse(text: str, now: datetime, *, prefer: Preference | None = None, locale: str = "en") -> TimeValue | None:
     """What the whole of `text` means (also ISO 8601 and RFC 5545 rules); None where it is not one time expression."""
     folded, grammar = prepared(text.strip(_EDGES))
+    heard = fluent(folded) if grammar is BILINGUAL else None
+    folded = heard.text.strip() if heard else folded
     iso = _iso(folded, now)
     if iso is not None:
         return iso
     if folded in grammar.now:
         return Moment(now.replace(microsecond=0))
-    spans = _find(folded, grammar, now, prefer)
+    spans = _find(folded, grammar, now, prefer, locale)
     if len(spans) != 1:
         return None
     value = spans[0].value
@@ -190,6 +201,9 @@ class _Reading:
             return None
         if link.group().strip() in self.grammar.also and not self.grammar.between.search(self._ahead_of(first)):
             return None
+        if isinstance(first.day, DayOfMonth) and first.day.month is None and isinstance(second.day, MonthDay):
+            # "Vom 5. bis zum 9. März": the month is said once.
+            value = self._meaning(replace(first, day=replace(second.day, day=first.day.day)), self.prefer)
         anchor = value.day if isinstance(value, Moment) else value.start if isinstance(value, Period) else None
         if anchor is None:
             return None

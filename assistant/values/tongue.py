@@ -25,8 +25,14 @@ _JAPANESE = re.compile(
 _CHINESE = re.compile(r"[我你您她们們吗嗎呢吧这這那给給请請把帮幫跟和在是不]|什么|怎么|什麼|怎麼|提醒我|一下")
 _LATIN_WORD = re.compile(r"[a-zß]+")
 _SIGNS: tuple[tuple[Tongue, re.Pattern[str]], ...] = (
-    ("de", re.compile(r"(?<![a-z])(?:am|vom|bis|den) \d{1,2}\.(?!\d\d)|(?<![\d.])\d{1,2}\.\d{1,2}\.\d{4}(?!\d)")),
-    ("fr", re.compile(r"(?<!\w)à(?!\w)|(?<!\w)[dl]'[a-zé]|(?<!\w)1er(?!\w)")),
+    (
+        "de",
+        re.compile(
+            r"(?<![a-z])(?:am|vom|bis|den) \d{1,2}\.(?:(?!\d)|\d{1,2}\.)|(?<![\d.])\d{1,2}\.\d{1,2}\.\d{4}(?!\d)"
+            r"|(?:(?:mon|diens|donners|frei|sams|sonn)tag|mittwoch)(?:morgen|vormittag|mittag|nachmittag|abend|nacht)"
+        ),
+    ),
+    ("fr", re.compile(r"(?<!\w)à(?!\w)|(?<!\w)[dl]'[a-zé]|(?<!\w)1er(?!\w)|(?<!\w)le \d{1,2}(?![\d.,])")),
     ("es", re.compile(r"[¿¡]|(?<!\w)a las? ")),
 )
 """Signs of a language that are no words; each speaks once."""
@@ -70,6 +76,7 @@ _GERMAN = frozenset(
 )
 _FRENCH = frozenset(
     (
+        "en "
         "le la les un une des du de au aux et ou est sont es suis je tu il elle nous vous ils elles mon ma mes ton ta "
         "tes sa ses notre nos votre vos leur leurs ce cet cette ces qui quoi quel quelle quand comment pourquoi "
         "combien avec sans dans chez sur sous vers avant apres jusqu depuis durant entre pas ne moi toi lui merci svp "
@@ -114,10 +121,13 @@ def tongue(text: str) -> Tongue:
     folded = fold(text).replace("week-end", "weekend")
     words = _LATIN_WORD.findall(plain(folded))
     english = sum(word in _ENGLISH for word in words)
-    scores = {name: sum(word in _WORDS[name] for word in words) + bool(sign.search(folded)) for name, sign in _SIGNS}
-    best = max(scores.values())
-    leaders = [name for name, score in scores.items() if score == best]
-    return leaders[0] if best > 2 * english and len(leaders) == 1 else "en"
+    scores = []
+    for name, sign in _SIGNS:
+        known = [word for word in words if word in _WORDS[name]]
+        # Of as many words the longer ones tell more: "mi-décembre" has a Spanish and a French one.
+        scores.append((len(known) + bool(sign.search(folded)), len("".join(known)), name))
+    (best, letters, name), (second, fewer, _) = sorted(scores, reverse=True)[:2]
+    return name if best > 2 * english and (best, letters) != (second, fewer) else "en"
 
 
 def _eastern(text: str) -> Tongue:

@@ -109,6 +109,8 @@ class File:
             if marker == "END:VEVENT":
                 self._parts += [Block(inside, newline), []]
                 inside = None
+        if inside is not None:
+            self._parts.append(inside)
 
     @property
     def blocks(self) -> list[Block]:

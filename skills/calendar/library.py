@@ -26,6 +26,7 @@ class Entry:
 
     id: str
     file: Path
+    etag: vdir.Etag
     item: Item
 
 
@@ -69,7 +70,7 @@ def _load(folder: Path) -> Library:
             skipped.append(line(name, 80))
             continue
         alone = len(known[1]) == 1
-        entries += [Entry(name if alone else f"{name}#{item.main.uid}", file, item) for item in known[1]]
+        entries += [Entry(name if alone else f"{name}#{item.main.uid}", file, known[0], item) for item in known[1]]
     for gone in [file for file in _parsed if file.is_relative_to(folder) and file not in seen]:
         del _parsed[gone]
     return Library(tuple(entries), tuple(skipped))

@@ -46,7 +46,7 @@ async def list_events(
         raise Rejected("calendar.end_before", start=first, end=last)
     library = await opened(ctx)
     found = await asyncio.to_thread(_found, ctx, library, first, last, (query or "").strip(), said)
-    return Result(text=_listed(ctx, library, found, query, said), data=_data(found), sources=_sources(found))
+    return Result(text=_listed(ctx, library, found, query, said), data=_data(ctx, found), sources=_sources(found))
 
 
 @tool
@@ -129,8 +129,8 @@ def _listed(
     return "\n".join((*lines, *notes(ctx, library, [entry for entry, _ in found])))
 
 
-def _data(found: list[tuple[Entry, Occurrence]]) -> dict[str, object]:
-    return {"items": [as_data(*pair) for pair in found[:_MOST]]}
+def _data(ctx: Context, found: list[tuple[Entry, Occurrence]]) -> dict[str, object]:
+    return {"items": [as_data(ctx, *pair) for pair in found[:_MOST]]}
 
 
 def _sources(found: list[tuple[Entry, Occurrence]]) -> tuple[str, ...]:

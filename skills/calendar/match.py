@@ -26,8 +26,8 @@ def fits(ctx: Context, query: str, event: Event) -> bool:
     Words for events as such ("meeting", 会议) count only where nothing else is said.
     """
     about = _fold(" ".join((event.title, event.location, event.description, *_people(ctx, event))))
-    said = _fold(query)
-    if said.strip() in about:
+    said = _fold(query).strip()
+    if _HAN.search(said) and said in about:
         return True
     terms = _terms(said)
     return bool(terms) and all(_in(term, about) for term in terms)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 
 from assistant.skillkit import (
@@ -132,7 +133,7 @@ async def update_event(
     item = next((one for one in parse(after) or [] if one.main.uid == entry.item.main.uid), None)
     if item is None:
         raise Rejected("calendar.not_changeable", title=_name(ctx, entry))
-    now = Entry(entry.id, entry.file, item)
+    now = replace(entry, item=item)
     shown = _next(ctx, now)
     overlaps: list[str] = []
     if (start or end) and not shown.event.all_day:
@@ -146,7 +147,7 @@ async def update_event(
         return prepared(ctx, act, heading, told, everybody, location=item.main.location, warnings=overlaps)
     await perform(act)
     text = ctx.text(f"calendar.updated{series}", event=occurrence(ctx, shown))
-    return Result(text="\n".join((text, *overlaps)), data=as_data(now, shown), undo=act.record())
+    return Result(text="\n".join((text, *overlaps)), data=as_data(ctx, now, shown), undo=act.record())
 
 
 @tool
@@ -215,7 +216,7 @@ def _read(entry: Entry) -> vdir.Content:
         raise AccountError(
             "calendar.unreadable", folder=str(entry.file), problem=error.strerror or str(error)
         ) from error
-    if entry.item not in (parse(content.data) or []):
+    if content.etag != entry.etag:
         raise Conflict("calendar.changed")
     return content
 

@@ -253,10 +253,18 @@ def test_any_day_and_time_written_out_is_read_back(day: date, hour: tuple[int, i
         f"{day.isoformat()} {h:02}:{m:02}",
         f"on {day.day} {MONTHS[day.month - 1]} {day.year} at {h:02}:{m:02}",
         f"{MONTHS[day.month - 1]} {day.day}, {day.year} at {(h - 1) % 12 + 1}:{m:02} {meridiem}",
+        f"{day:%A}, {day.day} {day:%b} {day.year} at {h:02}:{m:02}",
+        f"the {ordinal(day.day)} of {day:%B} {day.year} at {h:02}:{m:02}",
+        f"{day.day}.{day.month}.{day.year} at {h:02}:{m:02}",
+        f"{day:%m/%d/%Y} at uh {h:02}:{m:02}",
+        f"on {day:%Y/%m/%d}, {h:02}:{m:02}",
     ]
     chinese = [
         f"{day.year}年{day.month}月{day.day}日{h:02}:{m:02}",
         f"{day.year}年{write_chinese(day.month)}月{write_chinese(day.day)}号{_chinese_time(h, m)}",
+        f"{in_digits(day.year)}年{day.month}月{day.day}日{h:02}点{m:02}分",
+        f"{day.year}/{day.month}/{day.day} {h:02}:{m:02}",
+        f"{day.year}.{day.month}.{day.day}嗯{_chinese_time(h, m)}",
     ]
     expected = datetime(day.year, day.month, day.day, h, m)
     for text in english + chinese:
@@ -265,6 +273,45 @@ def test_any_day_and_time_written_out_is_read_back(day: date, hour: tuple[int, i
         at = span.value.at.replace(tzinfo=None)
         # The hour that the clocks skip in spring is the only one that cannot come back.
         assert at in (expected, expected + timedelta(hours=1)) if _skipped(expected) else at == expected, text
+
+
+def in_digits(year: int) -> str:
+    return "".join("〇一二三四五六七八九"[int(digit)] for digit in str(year))
+
+
+def ordinal(number: int) -> str:
+    ending = "th" if 10 < number < 20 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{ending}"
+
+
+@given(days, hours, st.integers(1, 17 * 60))
+@settings(max_examples=60, deadline=None)
+def test_any_interval_written_out_is_read_back(day: date, hour: tuple[int, int], minutes: int) -> None:
+    start = datetime(day.year, day.month, day.day, *hour)
+    end = start + timedelta(minutes=minutes)
+    if any(_skipped(at) for at in (start, end)):
+        return
+    clocks = f"from {start:%H:%M} to {end:%H:%M}"
+    half = f"from {start:%I:%M %p} to {end:%I:%M %p}".lower()
+    for text in (
+        f"on {day.isoformat()} {clocks}",
+        f"{clocks} on {day.day} {day:%B} {day.year}",
+        f"{day:%B} {day.day}, {day.year} {half}",
+        f"{day.year}年{day.month}月{day.day}日{start:%H:%M}到{end:%H:%M}",
+        f"{day.year}年{day.month}月{day.day}日{_chinese_time(*hour)}到{_chinese_time(end.hour, end.minute)}",
+    ):
+        (span,) = find(text, NOW)
+        assert isinstance(span.value, Interval), text
+        assert (span.value.start.replace(tzinfo=None), span.value.end.replace(tzinfo=None)) == (start, end), text
+
+
+@given(days)
+@settings(max_examples=60, deadline=None)
+def test_a_date_in_numbers_is_ordered_as_the_locale_orders_it(day: date) -> None:
+    for text, locale in ((f"{day:%m/%d/%Y}", "en"), (f"{day:%d/%m/%Y}", "en-GB"), (f"{day:%d/%m/%Y}", "de")):
+        value = parse(text, NOW, locale=locale)
+        assert isinstance(value, Moment), text
+        assert value.day == day, (text, locale)
 
 
 def _chinese_time(hour: int, minute: int) -> str:
@@ -297,13 +344,53 @@ def test_any_length_written_out_is_read_back(hours: int, minutes: int) -> None:
     assert ahead.value.at.timestamp() == NOW.timestamp() + length.total_seconds()
 
 
+LENGTHS = YAML(typ="safe").load((HERE / "durations.yaml").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize(("phrase", "meaning"), [*LENGTHS["english"].items(), *LENGTHS["chinese"].items()])
+def test_a_phrase_that_is_a_length_of_time_is_read(phrase: str, meaning: str) -> None:
+    length = parse_duration(phrase)
+    assert ("-" if length is None else format_duration(length)) == meaning
+
+
+@given(st.integers(1, 99), st.sampled_from([("day", "天", 1), ("week", "周", 7), ("month", "个月", 30)]))
+def test_any_number_of_days_weeks_or_months_is_read_back(number: int, unit: tuple[str, str, int]) -> None:
+    english, chinese, days = unit
+    for text in (f"{number} {english}{'' if number == 1 else 's'}", f"{write_chinese(number)}{chinese}"):
+        length = parse_duration(text)
+        assert length is not None, text
+        # Twelve months are a year of 365 days.
+        assert length.days == number * days + (number // 12 * 5 if english == "month" else 0), text
+
+
 @given(st.timedeltas(timedelta(), timedelta(days=99_999)))
 def test_an_iso_duration_is_read_back(length: timedelta) -> None:
     assert parse_duration(format_duration(length)) == length
 
 
 @pytest.mark.parametrize(
-    "piece", ["1", "one ", " ", "一", "every monday, ", "每周一、", "1小时", "half past ", "9:00 ", "今天"]
+    "piece",
+    [
+        "uh ",
+        "the week before ",
+        "1/2",
+        "1.2.",
+        "Christmas ",
+        "10-",
+        "from 10 to ",
+        "十点到",
+        "春节前一天",
+        "1",
+        "one ",
+        " ",
+        "一",
+        "every monday, ",
+        "每周一、",
+        "1小时",
+        "half past ",
+        "9:00 ",
+        "今天",
+    ],
 )
 def test_a_very_long_text_is_read_before_the_suite_gives_up(piece: str) -> None:
     # A quadratic rule would still be reading when the suite's time limit ends the test.

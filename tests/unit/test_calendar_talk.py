@@ -1,0 +1,46 @@
+"""The calendar in whole conversations: said, listed, taken back, approved."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from assistant.memory.users import read_user
+from assistant.resources import bundled
+from tests.support.talk import Talk, talking
+
+
+@pytest.fixture
+async def talk(tmp_path: Path) -> AsyncIterator[Talk]:
+    async with talking(tmp_path / "home", read_user(bundled("profile") / "sample.yaml")) as made:
+        yield made
+
+
+async def test_an_event_is_put_in_found_moved_and_taken_back_in_both_languages(talk: Talk) -> None:
+    assert "Tue 24 Nov, 15:00–16:00" in await talk.reply("put the dentist in my calendar tomorrow at 3 pm")
+    assert "dentist" in await talk.reply("我明天有什么安排？")
+    moved = await talk.reply("move the dentist to Friday at 9")
+    assert "Fri 27 Nov, 09:00–10:00: dentist" in moved
+    await talk.say("undo")
+    assert "15:00–16:00: dentist" in await talk.reply("what's on my calendar tomorrow")
+    await talk.say("取消明天的dentist预约")
+    assert "dentist" not in await talk.reply("what's on my calendar tomorrow")
+
+
+async def test_people_are_invited_only_after_a_yes(talk: Talk) -> None:
+    events = await talk.say("schedule a meeting with my boss tomorrow at 4 pm")
+    approval = next(event.approval for event in events if event.type == "approval-wanted")
+    assert any("petra.vogel@lindenhof.example" in one.value for one in approval.prepared.fields)
+    assert "boss" not in await talk.reply("what's on my calendar tomorrow")
+
+
+async def test_an_event_that_is_not_there_is_neither_moved_nor_deleted(talk: Talk) -> None:
+    for said in ("cancel my knitting class tomorrow", "move the knitting class to Friday at 9"):
+        assert "knitting" in await talk.reply(said)
+
+
+async def test_what_is_missing_is_asked_in_the_language_of_the_turn(talk: Talk) -> None:
+    assert await talk.reply("帮我安排一个会议") == "什么时候开始？"
+    assert "11月24日周二 15:00–16:00" in await talk.reply("明天下午三点")
