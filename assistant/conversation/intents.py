@@ -13,6 +13,7 @@ from hassil import RecognizeResult, SlotList, TextSlotList, recognize_all
 from hassil.util import PUNCTUATION_STR
 
 from assistant.conversation.people import account_names
+from assistant.conversation.shortlist import Ranking, plain_template
 from assistant.conversation.spans import Masked, token
 from assistant.locale import LANGUAGES
 from assistant.locale.catalogue import read
@@ -51,6 +52,10 @@ _FRONT = " \t\n。!！?？…～,，;；"
 """What a sentence does not begin with; a file's name may begin with a dot or ~."""
 
 
+_LIKELY = 16
+_NOTHING = Masked("", (), "", "")
+
+
 @dataclass(frozen=True)
 class Match:
     """What a template found: a tool, its fixed arguments, its slots' words, and the numbers of its spans by slot."""
@@ -67,17 +72,17 @@ class Sentences:
     """All templates of the loaded skills."""
 
     def __init__(self, files: Iterable[Path]) -> None:
-        self._templates: dict[str, Templates] = {}
+        self._entries: dict[str, dict[str, list[dict[str, Any]]]] = {language: {} for language in LANGUAGES}
+        self._templates: dict[tuple[str, str], Templates] = {}
+        self._rankings: dict[str, Ranking] = {}
         self._times: dict[str, set[str]] = {}
         self.examples: dict[str, list[str]] = {}
         """By tool: its templates' texts, for the shortlist."""
-        data: dict[str, dict[str, list[dict[str, Any]]]] = {language: {} for language in LANGUAGES}
         for file in files:
             for language, tools in read(file).items():
                 for tool, entries in tools.items():
-                    data[language].setdefault(tool, []).extend(entries)
-        for language, tools in data.items():
-            self._templates[language] = self._compile(language, tools)
+                    self._entries[language].setdefault(tool, []).extend(entries)
+                    self._know(tool, entries)
 
     def match(self, masked: Masked, language: Language, user: UserContext | None = None) -> Match | None:
         """The surest match of the whole sentence, or None. Contacts and accounts are the user's."""
@@ -100,16 +105,29 @@ class Sentences:
     def warm(self) -> None:
         """Compile all templates, which hassil does at the first match: so that no person waits for it."""
         for language in LANGUAGES:
-            self.match(Masked("…", (), "…", "…"), language)
+            for tool in self._entries[language]:
+                list(
+                    recognize_all(
+                        "…", self._of(language, tool), slot_lists={**_lists(_NOTHING), **_live_lists(UserContext())}
+                    )
+                )
 
     def _recognize(
         self, text: str, masked: Masked, language: Language, live: Mapping[str, SlotList]
     ) -> Iterable[RecognizeResult]:
-        lists: dict[str, SlotList] = {
-            slot: TextSlotList.from_tuples(((token(index), index) for index in masked.of_kind(slot)), False, slot)
-            for slot in SPAN_SLOTS
-        }
-        return recognize_all(text, self._templates[language], slot_lists={**lists, **live}, language=language)
+        lists = {**_lists(masked), **live}
+        for tool in self._likely(text, language):
+            yield from recognize_all(text, self._of(language, tool), slot_lists=lists, language=language)
+
+    def _likely(self, text: str, language: str) -> list[str]:
+        """The tools whose templates share the most with the sentence: trying all would take 30 ms and more."""
+        if language not in self._rankings:
+            templates = {
+                tool: [plain_template(sentence) for entry in entries for sentence in entry["sentences"]]
+                for tool, entries in self._entries[language].items()
+            }
+            self._rankings[language] = Ranking(templates)
+        return self._rankings[language].rank(text)[:_LIKELY]
 
     def _read(self, result: RecognizeResult, masked: Masked, text: str) -> Match:
         slots: dict[str, str] = {}
@@ -147,22 +165,36 @@ class Sentences:
                         return {kind: index}
         return {}
 
-    def _compile(self, language: str, tools: Mapping[str, list[dict[str, Any]]]) -> Templates:
-        intents: dict[str, Any] = {}
-        wildcards: set[str] = set()
-        for tool, entries in tools.items():
-            blocks = []
-            for entry in entries:
-                for sentence in entry["sentences"]:
-                    names = {name for name, _ in SLOT.findall(sentence)}
-                    wildcards |= names.difference(SPAN_SLOTS, LIVE_SLOTS)
-                    self._times.setdefault(tool, set()).update(names.intersection(_TIMES))
-                    self.examples.setdefault(tool, []).append(sentence)
-                blocks.append({"sentences": entry["sentences"], "metadata": {"args": entry.get("args", {})}})
-            intents[tool] = {"data": blocks}
-        return Templates.from_dict(
-            {"language": language, "intents": intents, "lists": {name: {"wildcard": True} for name in wildcards}}
-        )
+    def _know(self, tool: str, entries: Iterable[Mapping[str, Any]]) -> None:
+        for entry in entries:
+            for sentence in entry["sentences"]:
+                names = {name for name, _ in SLOT.findall(sentence)}
+                self._times.setdefault(tool, set()).update(names.intersection(_TIMES))
+                self.examples.setdefault(tool, []).append(sentence)
+
+    def _of(self, language: str, tool: str) -> Templates:
+        """The compiled templates of one tool."""
+        if (language, tool) not in self._templates:
+            entries = self._entries[language][tool]
+            sentences = [sentence for entry in entries for sentence in entry["sentences"]]
+            names = {name for sentence in sentences for name, _ in SLOT.findall(sentence)}
+            blocks = [{"sentences": one["sentences"], "metadata": {"args": one.get("args", {})}} for one in entries]
+            self._templates[language, tool] = Templates.from_dict(
+                {
+                    "language": language,
+                    "intents": {tool: {"data": blocks}},
+                    "lists": {name: {"wildcard": True} for name in names.difference(SPAN_SLOTS, LIVE_SLOTS)},
+                }
+            )
+        return self._templates[language, tool]
+
+
+def _lists(masked: Masked) -> dict[str, SlotList]:
+    """What the spans of a sentence may stand for."""
+    return {
+        slot: TextSlotList.from_tuples(((token(index), index) for index in masked.of_kind(slot)), False, slot)
+        for slot in SPAN_SLOTS
+    }
 
 
 def _live_lists(user: UserContext) -> dict[str, SlotList]:

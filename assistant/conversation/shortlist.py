@@ -38,7 +38,7 @@ class Shortlist:
                 name: [
                     name.replace(".", " ").replace("_", " "),
                     tool.schema.description,
-                    *(_TEMPLATE_MARKS.sub(" ", text) for source in sources for text in source.get(name, ())),
+                    *(plain_template(text) for source in sources for text in source.get(name, ())),
                 ]
                 for name, tool in self._tools.items()
             }
@@ -76,6 +76,11 @@ class Ranking:
                 rarity = math.log(1 + (len(self._terms) - seen + 0.5) / (seen + 0.5))
                 score += rarity * count * (_K1 + 1) / (count + _K1 * (1 - _B + _B * length))
         return score
+
+
+def plain_template(sentence: str) -> str:
+    """The words of a template, without its slots and marks."""
+    return _TEMPLATE_MARKS.sub(" ", sentence)
 
 
 def pieces(texts: Iterable[str]) -> list[str]:
