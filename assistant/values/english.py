@@ -109,6 +109,17 @@ def _day_of_month(match: re.Match[str]) -> Built:
     return {"day": DayOfMonth(day, None if which is None else _WHICH[which])}
 
 
+def _last_of_month(match: re.Match[str]) -> Built:
+    """The 15 of "December 12 to 15"."""
+    before = match.string[max(0, match.start() - 30) : match.start()]
+    day = int(match["day"])
+    if not 1 <= day <= 31 or not re.search(
+        rf"(?<![a-z]){_MONTH}\.? (?:the )?\d{{1,2}}(?:st|nd|rd|th)?{_LINK}$", before
+    ):
+        return None
+    return {"day": DayOfMonth(day)}
+
+
 def _nth(match: re.Match[str]) -> Built:
     n = -1 if match["n"] == "last" else ordinal(match["n"])
     weekday = None if match["day"] in ("day", None) else _weekday(match["day"])
@@ -220,6 +231,7 @@ def _rule(pattern: str, build: object) -> Rule:
 
 
 _DAYS = {"today": 0, "tomorrow": 1, "tmrw": 1, "tmr": 1, "yesterday": -1}
+_LINK = r"(?: ?[-–] ?| (?:to|and|until|till|through) )(?:the )?"
 _LIST = r"(?:,? and |, ?| ?& ?| or |/)"
 _OPTIONAL_YEAR = r"(?:,? (?P<year>20\d\d|19\d\d))?"
 
@@ -249,6 +261,12 @@ RULES: list[Rule] = [
         rf"{_OPTIONAL_YEAR}",
         _month_day,
     ),
+    _rule(
+        rf"(?:the )?(?P<day>\d{{1,2}})(?:st|nd|rd|th)?(?={_LINK}\d{{1,2}}(?:st|nd|rd|th)?(?: of)? (?P<month>{_MONTH})"
+        rf"{_OPTIONAL_YEAR})",
+        _month_day,
+    ),
+    _rule(r"(?:the )?(?P<day>\d{1,2})(?:st|nd|rd|th)?(?! ?[ap]\.?m|[:.]\d| people)", _last_of_month),
     _rule(r"(?P<year>\d{4})[-/.](?P<month>\d{1,2})[-/.](?P<day>\d{1,2})", _iso_day),
     _rule(rf"(?:on |before |after )?the (?P<day>{_ORDINAL}) of (?P<which>{_RELATION}) month", _day_of_month),
     _rule(rf"on the (?P<day>{_ORDINAL})(?: of the month)?", _day_of_month),
