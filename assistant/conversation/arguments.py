@@ -17,6 +17,7 @@ from assistant.conversation.spans import Masked
 from assistant.errors import AskAgain, AssistantError, Rejected
 from assistant.models import Call, Step, UserContext, Via
 from assistant.skillkit.loader import Skills, Tool
+from assistant.skillkit.manifest import Lookup
 from assistant.skillkit.schema import Argument
 from assistant.values import parse_integer, parse_money
 
@@ -179,11 +180,20 @@ def completed(step: Step, text: str, masked: Masked, world: World) -> Step | Non
         lookups = world.skills.lookups(tool.skill).get(name)
         argument = name
         if lookups:
-            argument = lookups[0].by[0] if known(text, world.user) else lookups[0].by[-1]
+            argument = _selector(lookups[0], tool, text, world)
         answered = step_for(tool, {**call.args, argument: text.strip()}, {}, masked, world, step.via)
     more = len(answered.calls) - 1
     calls = (*before, *moved(answered.calls, about, since=0), *moved(after, more, since=about))
     return answered.model_copy(update={"calls": calls, "about": about + more if answered.kind == "ask" else -1})
+
+
+def _selector(lookup: Lookup, tool: Tool, text: str, world: World) -> str:
+    """What an answer to "which one?" names: somebody, or words of the thing."""
+    finder = world.skills.tool(f"{tool.skill}.{lookup.tool}")
+    people = bool(known(text, world.user))
+    fitting = [name for name in lookup.by if finder.schema.argument(name).type == "str"]
+    named = [name for name in fitting if (name in PEOPLE) == people]
+    return next(iter(named or fitting), lookup.by[-1]) if people or "query" not in lookup.by else "query"
 
 
 _ANSWERED_BY = {

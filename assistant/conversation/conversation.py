@@ -19,7 +19,7 @@ from assistant.conversation.claims import claims_a_deed
 from assistant.conversation.execute import Executor, Work
 from assistant.conversation.followups import followed, pointing
 from assistant.conversation.intents import Match, Sentences
-from assistant.conversation.language import detect
+from assistant.conversation.language import detect, supported
 from assistant.conversation.planner import Planned, Planner, joined
 from assistant.conversation.record import Record
 from assistant.conversation.sessions import OpenQuestion, Sessions
@@ -41,6 +41,7 @@ from assistant.models import Approval, Call, Language, Plan, Priority, Receipt, 
 from assistant.ports import Clock, Users
 from assistant.safety.approvals import Approvals
 from assistant.skillkit.loader import Skills
+from assistant.skillkit.planned import not_there
 
 _log = logging.getLogger(__name__)
 _BARE_ANSWER = 2
@@ -110,7 +111,7 @@ class Conversation:
     ) -> Plan:
         """What a turn would do, without doing any of it: reads included (DESIGN §6)."""
         started = time.monotonic()
-        tongue = _supported(language) or detect(text)
+        tongue = supported(language) or detect(text)
         world = self._world(tongue, now, user)
         masked = mask(text, world.now)
         known = self._by_template(masked, world, tongue) or self._by_parts(masked, world, tongue)
@@ -239,6 +240,9 @@ class Conversation:
             async for event in self._run(step, turn, record):
                 yield event
         elif step.kind == "ask":
+            skill = step.calls[-1].tool.partition(".")[0]
+            if self._skills.planned(skill):
+                raise not_there(skill, partial(self._text, language))
             self._sessions.ask(turn, step)
             yield record.ask(step.reply or self._question(step, language), step.missing)
         elif step.kind == "escalate":
@@ -356,11 +360,11 @@ class Conversation:
 
     def _language(self, turn: Turn) -> Language:
         """The turn's own; what has no language of its own ("30", or a name as an answer) stays in the last turn's."""
-        wanted = _supported(turn.language)
+        wanted = supported(turn.language)
         if wanted:
             return wanted
         last = self._sessions.history(turn.session, 1)
-        before = _supported(last[0].language) if last else None
+        before = supported(last[0].language) if last else None
         found = detect(turn.text, before or "en")
         if before and found != before and len(turn.text.split()) <= _BARE_ANSWER and self._sessions.asks(turn.session):
             return before if turn.text.isascii() else found
@@ -385,16 +389,11 @@ class Conversation:
         return say("conversation.ask.any", what=described or name.replace("_", " "))
 
     def _help(self, language: Language) -> str:
-        manifests = [skill.manifest for _, skill in sorted(self._skills.loaded.items())]
+        loaded = sorted(self._skills.loaded.items())
+        manifests = [skill.manifest for name, skill in loaded if not self._skills.planned(name)]
         lines = [f"• {manifest.description.get(language) or manifest.description['en']}" for manifest in manifests]
         return self._text(language, "conversation.help", skills="\n".join(lines))
 
 
 def _refers_to(value: object, kept: list[int]) -> bool:
     return isinstance(value, dict) and value.get("$from") in kept
-
-
-def _supported(language: str | None) -> Language | None:
-    if not language:
-        return None
-    return "zh" if language.lower().startswith("zh") else "en"

@@ -15,7 +15,7 @@ from typing import Any
 
 from assistant.conversation.origins import of_arguments
 from assistant.conversation.sessions import Sessions
-from assistant.errors import Conflict, NotFound, PolicyDenied, Rejected, SkillFailed
+from assistant.errors import AskAgain, Conflict, NotFound, PolicyDenied, Rejected, SkillFailed
 from assistant.models import (
     Action,
     Approval,
@@ -37,6 +37,8 @@ from assistant.skillkit.contexts import Contexts
 from assistant.skillkit.declare import Result
 from assistant.skillkit.loader import Skills, Tool
 from assistant.skillkit.planned import not_there
+
+_CHOICES = 6
 
 
 @dataclass
@@ -163,8 +165,14 @@ class Executor:
         found = [item[value["field"]] for item in items if value["field"] in item]
         if not found:
             raise NotFound("conversation.nothing_found", what=seen.text)
-        wants_list = tool.schema.properties.get(name, {}).get("type") == "array"
-        return found if wants_list else found[0]
+        if tool.schema.argument(name).many:
+            return found
+        if len(set(map(str, found))) > 1 and tool.declaration.effect != "read":
+            choices = [str(item.get("label") or item.get("subject") or item.get("title") or "") for item in items]
+            raise AskAgain(
+                "conversation.which_one", missing=(name,), choices=[one for one in choices if one][:_CHOICES]
+            )
+        return found[0]
 
     def _record(self, action: Action, verdict: Verdict) -> None:
         self._audit.record(

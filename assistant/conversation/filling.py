@@ -6,7 +6,7 @@ that such a value goes to in every skill of the contract.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
@@ -75,11 +75,26 @@ def span_arguments(
             filled |= _fill(names[slot], span)
         elif not isinstance(value, Money | Number):
             filled |= _generic(value, slot, span, names)
+        if isinstance(value, Money) and value.currency and "currency" in names:
+            filled["currency"] = value.currency
         if isinstance(value, Moment | Interval) and value.recurrence and "recurrence" in names:
             filled["recurrence"] = value.recurrence
     if length is not None:
         filled |= _lasting(length, names, filled)
-    return filled
+    return filled | _on_its_day(chosen.values(), filled)
+
+
+def _on_its_day(spans: Iterable[Span], filled: Mapping[str, Any]) -> dict[str, Any]:
+    """ "Move tomorrow's meeting to 5 pm": a time that names no day is on the day of the thing that is moved."""
+    start = filled.get("start")
+    undated = any(isinstance(span.value, Moment) and not span.value.dated for span in spans)
+    if not (undated and filled.get("on") and start):
+        return {}
+    return {
+        "start": datetime.combine(date.fromisoformat(filled["on"]), datetime.fromisoformat(start).time()).isoformat(
+            timespec="minutes"
+        )
+    }
 
 
 def _covers(value: object) -> bool:

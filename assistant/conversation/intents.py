@@ -12,7 +12,8 @@ from hassil import Intents as Templates
 from hassil import RecognizeResult, SlotList, TextSlotList, recognize_all
 from hassil.util import PUNCTUATION_STR
 
-from assistant.conversation.people import account_names
+from assistant.conversation.arguments import PEOPLE
+from assistant.conversation.people import account_names, encloses_a_name
 from assistant.conversation.shortlist import Ranking, plain_template
 from assistant.conversation.spans import Masked, token
 from assistant.locale import LANGUAGES
@@ -33,7 +34,7 @@ _POLITE = {
     ),
 }
 _FILLERS = re.compile(
-    r"(?<![\w'])(?:um+|uh+|erm?|hmm+|you know|like i said|i guess)(?![\w'])[\s,，]*"
+    r"(?<![\w'])(?:um+|uh+|erm?|hmm+|you know|like i said|i guess)(?![\w'@.])[\s,，]*"
     r"|(?:嗯+|呃+|额|那个那个|就是说|怎么说呢)[\s,，、]*",
     re.IGNORECASE,
 )
@@ -52,7 +53,7 @@ _FRONT = " \t\n。!！?？…～,，;；"
 """What a sentence does not begin with; a file's name may begin with a dot or ~."""
 
 
-_LIKELY = 16
+_LIKELY = 24
 _NOTHING = Masked("", (), "", "")
 
 
@@ -90,7 +91,8 @@ class Sentences:
         found: list[Match] = []  # with and without numbers masked: "Rome for two people" is no place
         for text in dict.fromkeys((masked.text, masked.counted)):
             found += self._matches(text, masked, language, live)
-        return max(found, key=lambda match: (match.literal, len(match.times), -len(match.slots)), default=None)
+        sure = [match for match in found if not _overreaches(match, user or UserContext())]
+        return max(sure, key=lambda match: (match.literal, len(match.times), -len(match.slots)), default=None)
 
     def _matches(self, text: str, masked: Masked, language: Language, live: Mapping[str, SlotList]) -> list[Match]:
         """All matches of the first form of `text` that has any: without politeness and borders, or as it stands."""
@@ -104,13 +106,10 @@ class Sentences:
 
     def warm(self) -> None:
         """Compile all templates, which hassil does at the first match: so that no person waits for it."""
+        lists = {**_lists(_NOTHING), **_live_lists(UserContext())}
         for language in LANGUAGES:
             for tool in self._entries[language]:
-                list(
-                    recognize_all(
-                        "…", self._of(language, tool), slot_lists={**_lists(_NOTHING), **_live_lists(UserContext())}
-                    )
-                )
+                list(recognize_all("…", self._of(language, tool), slot_lists=lists))
 
     def _recognize(
         self, text: str, masked: Masked, language: Language, live: Mapping[str, SlotList]
@@ -187,6 +186,11 @@ class Sentences:
                 }
             )
         return self._templates[language, tool]
+
+
+def _overreaches(match: Match, user: UserContext) -> bool:
+    """Whether a wildcard for somebody took more than a name."""
+    return any(name in PEOPLE and encloses_a_name(words, user) for name, words in match.slots.items())
 
 
 def _lists(masked: Masked) -> dict[str, SlotList]:

@@ -15,3 +15,10 @@ def detect(text: str, fallback: Language = "en") -> Language:
     if _HAN.search(text) and not _KANA.search(text):
         return "zh"
     return "en" if any(character.isalpha() for character in text) else fallback
+
+
+def supported(language: str | None) -> Language | None:
+    """The language of the program's sentences that is meant; None for none."""
+    if not language:
+        return None
+    return "zh" if language.lower().startswith("zh") else "en"

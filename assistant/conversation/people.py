@@ -12,6 +12,9 @@ _POSSESSIVE = re.compile(
 )
 
 
+_DOMAIN = re.compile(r"(?<![@\w.])@?([a-z0-9-]+(?:\.[a-z0-9-]+)*\.[a-z]{2,})(?![\w])", re.IGNORECASE)
+
+
 def plain(word: str) -> str:
     """`my sister's` → `sister`, 我的姐姐 → 姐姐."""
     before = ""
@@ -30,8 +33,33 @@ def known(word: str, user: UserContext) -> list[Person]:
             return exact
     if not forms or "@" in word:
         return []
+    if domain := _DOMAIN.search(word):  # "my contact with the example.org address"
+        return [one for one in user.contacts if str(one.email or "").casefold().endswith(f"@{domain[1].casefold()}")]
     people = [(person.name, *person.aliases) for person in user.contacts]
-    return [user.contacts[index] for index in match_names(forms[-1], people)]
+    found = match_names(forms[-1], people)
+    return [user.contacts[index] for index in found] if found else _twice_named(forms[-1], user)
+
+
+def _twice_named(said: str, user: UserContext) -> list[Person]:
+    """Who is called by two of their names at once: "my landlord Hausverwaltung Krause"."""
+    for person in user.contacts:
+        rest = said.casefold()
+        for name in sorted((person.name, *person.aliases), key=len, reverse=True):
+            rest = rest.replace(name.casefold(), " ")
+        if not rest.strip(" ,，、()（）"):
+            return [person]
+    return []
+
+
+def encloses_a_name(said: str, user: UserContext) -> bool:
+    """Whether the words hold a contact's whole name and more, so that they are no name: "Krause for the rent"."""
+    folded = f" {said.casefold()} "
+    return not known(said, user) and any(
+        (f" {name.casefold()} " in folded) if name.isascii() else (name.casefold() in folded)
+        for person in user.contacts
+        for name in (person.name, *person.aliases)
+        if len(name) > 1
+    )
 
 
 def account(word: str, user: UserContext) -> str:
