@@ -129,6 +129,7 @@ RULES: list[Rule] = [
         rf"(?:le |(?<=\bdu )|(?<=\bau )|{_DAY},? )(?P<day>\d{{1,2}})/(?P<month>1[0-2]|0?[1-9])(?!/)", LEXICON.month_day
     ),
     rule(rf"(?:le |(?<=\bdu )|(?<=\bau ))(?P<day>\d{{1,2}}|1er|premier){_END}", LEXICON.day_of_month),
+    rule(rf"(?:le )?{_DAY} (?P<day>\d{{1,2}}|1er|premier){_END}", LEXICON.day_of_month),
     rule(r"(?:le )?(?P<day>\d{1,2}|1er|premier) (?:du|de (?P<which>ce)) mois", LEXICON.day_of_month),
     rule(rf"(?:le )?(?P<day>\d{{1,2}}|1er|premier) du mois {_NEXT}", LEXICON.day_of_month),
     rule(
@@ -231,4 +232,5 @@ GRAMMAR = Grammar(
     rest=re.compile(r"(?<![a-z])(?:(?:a|au|le|la|en|pour|vers|du|de|dans|jusqu'a|avant|des)(?![a-z])|l'|d')"),
     now=frozenset({"maintenant", "tout de suite", "immediatement", "en ce moment", "a l'instant"}),
     length=LEXICON.whole_length,
+    dates="fr",
 )

@@ -66,8 +66,9 @@ _HALVES = dict.fromkeys(f"{article}halb{end}" for article in ("", "ein ", "eine 
 _UNIT = choice(word for words in _UNITS.values() for word in words.split())
 _SMALL = numerals("de").below_hundred
 _SPECIAL = {"dreiviertelstunde": 2700, "dreiviertel stunde": 2700, "viertelstunde": 900}
+_TO_NINE = ("zwei", "drei", "vier", "funf", "sechs", "sieben", "acht", "neun")
 _FRACTIONS = dict.fromkeys(_HALVES, 0.5) | {"anderthalb": 1.5, "eineinhalb": 1.5, "einundeinhalb": 1.5}
-_FRACTIONS |= {f"{word}einhalb": n + 0.5 for n, word in enumerate(("zwei", "drei", "vier", "funf"), start=2)}
+_FRACTIONS |= {f"{word}einhalb": n + 0.5 for n, word in enumerate(_TO_NINE, start=2)}
 _FRACTIONS |= {"ein paar": 3, "paar": 3, "einigen": 3, "einige": 3}
 _COUNT = rf"(?:\d{{1,4}}(?:[.,]\d{{1,2}})?|{choice(_FRACTIONS)}(?= )|{_SMALL}(?![a-z]))"
 _ONE = rf"(?:(?:(?:eine|einer) )?{choice(_SPECIAL)}|{_COUNT}[ -]?{_UNIT}(?![a-z]))"
@@ -156,7 +157,7 @@ RULES: list[Rule] = [
         LEXICON.edge,
     ),
     rule(r"(?:am |zum )?(?P<unit>monat|jahr)e?s(?:(?P<end>ende)|anfang)", LEXICON.edge),
-    rule(rf"(?:in |im |am )?(?:der |dem )?{_WHICHES} (?P<unit>{_UNIT})", LEXICON.stretch),
+    rule(rf"(?:in |im |am )?(?:der |dem )?(?!letzte[nrs]? tag){_WHICHES} (?P<unit>{_UNIT})", LEXICON.stretch),
     rule(r"(?:am|ubers|uber das) (?P<unit>wochenende)", LEXICON.stretch),
     rule(
         r"(?:(?:in |fur |uber )?(?:den |die |der )?)?(?:(?P<back>letzten|vergangenen)|nachsten|naechsten|kommenden) "
@@ -237,7 +238,8 @@ GRAMMAR = Grammar(
     lead=re.compile(r"(?<![a-z])(?:am|um|im|in|an|an dem|zum)\s$"),
     before=re.compile(r"\svor(?: dem)?\s"),
     after=re.compile(r"\snach(?: dem)?\s"),
-    rest=re.compile(r"(?<![a-z])(?:am|um|im|in|an|zum|der|den|dem|von|fur|ab|bis|gegen)(?![a-z])"),
+    rest=re.compile(r"(?<![a-z])(?:am|um|im|in|an|zum|der|den|dem|von|fur|ab|bis|auf|gegen|seit)(?![a-z])"),
     now=frozenset({"jetzt", "sofort", "gerade jetzt", "jetzt gleich", "gleich", "in diesem moment"}),
     length=LEXICON.whole_length,
+    dates="de",
 )

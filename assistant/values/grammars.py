@@ -42,6 +42,8 @@ class Grammar:
     now: frozenset[str]
     length: Callable[[str], Length | None]
     """Reads a whole phrase that is a length of time."""
+    dates: str = ""
+    """The locale in whose order its speakers write 5/12, whatever the user's; "" leaves it to the user's."""
 
 
 _NEVER = re.compile(r"(?!)")
@@ -71,7 +73,7 @@ BILINGUAL = Grammar(
     now=frozenset({"now", "right now", "at the moment", "现在", "此刻", "马上", "立刻"}),
     length=_length,
 )
-_MODULES: dict[Tongue, str] = {"de": "german", "fr": "french"}
+_MODULES: dict[Tongue, str] = {"de": "german", "fr": "french", "es": "spanish", "ja": "japanese"}
 
 
 @lru_cache(maxsize=8)

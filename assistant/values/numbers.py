@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 
+from assistant.values import spoken
+from assistant.values.tongue import plain, tongue
+
 _UNITS = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
     "seventeen eighteen nineteen"
@@ -85,9 +88,12 @@ def write_chinese(number: int) -> str:
 
 
 def parse_integer(text: str) -> int | None:
-    """A whole number in digits or in words of either language: "12", "twelve", 十二; None where it is none."""
+    """A whole number in digits or words: "12", "twelve", 十二, "zwölf", "douze"; None where it is none."""
     folded = text.strip().lower()
     number = english(folded)
     if number is None:
         number = chinese(folded)
+    if number is None:
+        language = tongue(folded)
+        number = spoken.number(plain(folded), language) if language in ("de", "fr", "es", "ja") else None
     return int(number) if number is not None and number == int(number) else None

@@ -121,7 +121,8 @@ def _french() -> Numerals:
         small |= {f"{word} {names[unit]}": base + unit for unit in range(2, 10)}
     small |= {"soixante et onze": 71, "quatre vingts": 80, "quatre vingt": 80, "huitante": 80}
     small |= {f"soixante {names[unit]}": 60 + unit for unit in range(10, 20)}
-    small |= {f"quatre vingt {names[unit]}": 80 + unit for unit in range(1, 20)} | {"quatre vingt une": 81}
+    small |= {f"quatre vingt {names[unit]}": 80 + unit for unit in range(1, 20)}
+    small |= {"quatre vingt une": 81, "quatre vingt et un": 81}
     small |= {f"huitante {names[unit]}": 80 + unit for unit in range(1, 10)}
     hundreds = {"cent": 100, "cents": 100}
     for unit in range(2, 10):

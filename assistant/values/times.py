@@ -52,7 +52,7 @@ def find(text: str, now: datetime, *, prefer: Preference | None = None, locale: 
 
 def _find(folded: str, grammar: Grammar, now: datetime, prefer: Preference | None, locale: str) -> list[Span]:
     named = feasts.rules() if grammar is BILINGUAL else ()
-    atoms = scan(folded, [*grammar.rules, *named, *numeric_dates.rules(locale)])
+    atoms = scan(folded, [*grammar.rules, *named, *numeric_dates.rules(grammar.dates or locale)])
     frames = _joined(folded, clusters(folded, atoms, grammar.glue), grammar)
     reading = _Reading(folded, grammar, now, prefer)
     spans: list[Span] = []
