@@ -83,7 +83,7 @@ def step_for(
 def _of_type(argument: Argument | None, name: str, value: Any, world: World) -> Any:
     many = argument is not None and argument.many
     if name in PEOPLE:
-        people = value if isinstance(value, list) else _several(str(value))
+        people = value if isinstance(value, list) else several(str(value))
         resolved = [person(str(word), world.user, name) for word in people]
         return resolved if many else resolved[0]
     if many and not isinstance(value, list):
@@ -99,7 +99,8 @@ def _of_type(argument: Argument | None, name: str, value: Any, world: World) -> 
     return value
 
 
-def _several(words: str) -> list[str]:
+def several(words: str) -> list[str]:
+    """The people in "Anna and Bob"; the words themselves where they are one."""
     return [part for part in re.split(r"\s*(?:,|，|、|;|\band\b|和)\s*", words) if part] or [words]
 
 

@@ -12,7 +12,7 @@ from hassil import Intents as Templates
 from hassil import RecognizeResult, SlotList, TextSlotList, recognize_all
 from hassil.util import PUNCTUATION_STR
 
-from assistant.conversation.arguments import PEOPLE
+from assistant.conversation.arguments import PEOPLE, several
 from assistant.conversation.people import account_names, encloses_a_name
 from assistant.conversation.shortlist import Ranking, plain_template
 from assistant.conversation.spans import Masked, token
@@ -53,7 +53,9 @@ _FRONT = " \t\n。!！?？…～,，;；"
 """What a sentence does not begin with; a file's name may begin with a dot or ~."""
 
 
-_LIKELY = 24
+_TEXTS = frozenset({"body", "note", "text", "fact", "question", "do", "query", "reference", "interests"})
+_WIDE = re.compile(r"[,，;；]\s*\S")
+_LIKELY = 30
 _NOTHING = Masked("", (), "", "")
 
 
@@ -67,6 +69,8 @@ class Match:
     times: Mapping[str, int]
     literal: int
     """Characters matched by the template's own words: more is surer."""
+    wide: bool = False
+    """Whether a short value (a place, a name) goes over a comma."""
 
 
 class Sentences:
@@ -148,6 +152,7 @@ class Sentences:
             slots=said,
             times=times,
             literal=len(text) - wild,
+            wide=any(_WIDE.search(_as_said(words, text, name)) for name, words in slots.items() if name not in _TEXTS),
         )
 
     def _stray_times(
@@ -189,8 +194,9 @@ class Sentences:
 
 
 def _overreaches(match: Match, user: UserContext) -> bool:
-    """Whether a wildcard for somebody took more than a name."""
-    return any(name in PEOPLE and encloses_a_name(words, user) for name, words in match.slots.items())
+    """Whether a wildcard took more than a name or a few words: those that are no text go over no comma."""
+    people = [one for name, words in match.slots.items() if name in PEOPLE for one in several(words)]
+    return match.wide or any(encloses_a_name(one, user) for one in people)
 
 
 def _lists(masked: Masked) -> dict[str, SlotList]:

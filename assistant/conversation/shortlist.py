@@ -84,14 +84,20 @@ def plain_template(sentence: str) -> str:
 
 
 def pieces(texts: Iterable[str]) -> list[str]:
-    """`terms`, and runs of five letters of longer words, so that compounds and endings still meet ("Sparkonto")."""
+    """`terms`, single characters, and runs of five letters: compounds and endings meet ("Sparkonto")."""
+    texts = list(texts)
     found = terms(texts)
-    return found + [
-        word[start : start + _RUN]
-        for word in found
-        if len(word) > _RUN and not _EAST.match(word)
-        for start in range(len(word) - _RUN + 1)
-    ]
+    characters = [one for text in texts for one in _EAST.findall(text)]
+    return (
+        found
+        + characters
+        + [
+            word[start : start + _RUN]
+            for word in found
+            if len(word) > _RUN and not _EAST.match(word)
+            for start in range(len(word) - _RUN + 1)
+        ]
+    )
 
 
 def _bare(text: str) -> str:

@@ -7,8 +7,8 @@ Chinese, where no space parts the two (seen: `提醒我{when}{text}` never match
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from assistant.values import (
@@ -20,6 +20,7 @@ from assistant.values import (
     Number,
     Period,
     Span,
+    Value,
     find,
     find_money,
     find_numbers,
@@ -72,13 +73,9 @@ def mask(text: str, now: datetime) -> Masked:
     """Take the times, the money and the numbers out of `text`; of a self-correction the last word counts."""
     sure = _apart([*find(text, now), *find_money(text)])
     numbers = [span for span in find_numbers(text) if not any(_overlap(span, other) for other in sure)]
-    spans = tuple([*sure, *numbers][:_MOST])
-    return Masked(
-        text,
-        spans,
-        _corrected(_masked(text, spans[: len(sure)]), spans),
-        _corrected(_masked(text, spans), spans),
-    )
+    spans = [*sure, *numbers][:_MOST]
+    masked = _corrected(_masked(text, spans[: len(sure)]), spans)
+    return Masked(text, tuple(spans), masked, _corrected(_masked(text, spans), spans))
 
 
 def _apart(spans: Iterable[Span]) -> list[Span]:
@@ -94,7 +91,7 @@ def _overlap(one: Span, other: Span) -> bool:
     return one.start < other.end and other.start < one.end
 
 
-def _masked(text: str, spans: tuple[Span, ...]) -> str:
+def _masked(text: str, spans: Sequence[Span]) -> str:
     parts: list[str] = []
     position = 0
     for index, span in sorted(enumerate(spans), key=lambda one: one[1].start):
@@ -103,15 +100,28 @@ def _masked(text: str, spans: tuple[Span, ...]) -> str:
     return "".join((*parts, text[position:]))
 
 
-def _corrected(text: str, spans: tuple[Span, ...]) -> str:
-    """ "Tuesday no wait Thursday" → "Thursday"; both must be of one kind."""
+def _corrected(text: str, spans: list[Span]) -> str:
+    """ "Tuesday no wait Thursday" → "Thursday"; both must be of one kind. What the second leaves open stays."""
 
     def last(match: re.Match[str]) -> str:
         first, second = (spans[ord(match[group]) - _FIRST] for group in (1, 2))
-        alike = any(fits(first, slot) and fits(second, slot) for slot in _FITTING)
-        return match[2] if alike else match.group()
+        if not any(fits(first, slot) and fits(second, slot) for slot in _FITTING):
+            return match.group()
+        spans[ord(match[2]) - _FIRST] = replace(second, value=_together(first.value, second.value))
+        return match[2]
 
     return _CORRECTION.sub(last, text)
+
+
+def _together(first: Value, second: Value) -> Value:
+    """The second time on the day of the first where it names none, or at its hour where it names a day alone."""
+    if not (isinstance(first, Moment) and isinstance(second, Moment)):
+        return second
+    if first.dated and not second.dated:
+        return replace(second, at=datetime.combine(first.day, second.at.timetz()), dated=True)
+    if first.precision == "minute" and second.precision == "day":
+        return replace(first, at=datetime.combine(second.day, first.at.timetz()), dated=True)
+    return second
 
 
 _FITTING: dict[str, tuple[type, ...]] = {
