@@ -1,4 +1,7 @@
-"""Times, lengths of time, money, numbers and names as people say them, in English and Chinese. Pure: no clock."""
+"""Times, lengths of time, money, numbers and names as people say them, in English and Chinese. Pure: no clock.
+
+Times and money are read in German, French, Spanish and Japanese too, by rules that load when they are spoken.
+"""
 
 from assistant.values.durations import parse_duration as parse_duration
 from assistant.values.durations import write_iso as format_duration

@@ -112,7 +112,8 @@ def _before(match: re.Match[str]) -> Built:
     if hour is None or amount is None or amount > 59:
         return None
     total = (int(hour) * 60 - int(amount)) % (24 * 60)
-    return {"clock": Clock(total // 60, total % 60, exact=hour > 12)}
+    # 差一刻一点 is 12:45 of either half of the day, not only at night.
+    return {"clock": Clock(12 if hour == 1 else total // 60, total % 60, exact=hour > 12)}
 
 
 def _length(match: re.Match[str]) -> Built:

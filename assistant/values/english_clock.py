@@ -150,7 +150,9 @@ def _relative_clock(match: re.Match[str]) -> Built:
     if match["side"] in ("to", "before"):
         amount = -amount
     total = (hour * 60 + amount) % (24 * 60)
-    return {"clock": Clock(total // 60, total % 60, _meridiem(match["meridiem"]), hour > 12)}
+    # "Quarter to one" is 12:45 of either half of the day, not only at night.
+    hours = 12 if hour == 1 and total < 60 else total // 60
+    return {"clock": Clock(hours, total % 60, _meridiem(match["meridiem"]), hour > 12)}
 
 
 def _half_hour(match: re.Match[str]) -> Built:

@@ -12,9 +12,10 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cache
 
-from assistant.values import amounts, currencies, times
+from assistant.values import amounts, currencies, spoken, spoken_money, times
 from assistant.values.counted import Counted, numbers
 from assistant.values.kinds import Money, Number, Span
+from assistant.values.tongue import plain, tongue
 
 _ANY_DAY = datetime(2000, 1, 1, tzinfo=UTC)
 _BEFORE = 24
@@ -35,7 +36,19 @@ def format_amount(amount: Decimal) -> str:
 
 
 def find_money(text: str, *, locale: str = "en") -> list[Span]:
-    """The amounts of money in `text`, in order, with offsets into it. Never raises; linear in its length."""
+    """The amounts of money in `text`, in order, with offsets into it. Never raises; linear in its length.
+
+    A text in German, French, Spanish or Japanese is read as its language writes numbers, whatever the locale.
+    """
+    language = tongue(text)
+    if language == "en" or language == "zh":
+        return _find(text, locale)
+    # Six in "vingt-six euros" is no number of its own.
+    general = [span for span in _find(text, language) if language == "ja" or re.search(r"\d", span.text)]
+    return spoken_money.merged(general, list(spoken_money.find(text, language)))
+
+
+def _find(text: str, locale: str) -> list[Span]:
     folded = amounts.fold_amounts(text)
     spans: list[Span] = []
     found = [*numbers(folded, locale), *_ones(folded)]
@@ -83,12 +96,19 @@ def parse_money(text: str, *, locale: str = "en") -> Money | None:
         start = _sign(folded, number.start)
         if _idle(folded[:start] + " " + folded[number.end :]):
             return Money(-number.value if start < number.start else number.value, "")
-    return None
+    language = tongue(text)
+    said = spoken.number(plain(folded).strip(_EDGES), language) if language != "en" and language != "zh" else None
+    return None if said is None else Money(Decimal(str(said)), "")
 
 
 def _idle(rest: str) -> bool:
-    """Whether these words around an amount say nothing: "just", "it's", 一共."""
-    rest = re.sub(r"\b(?:just|only|exactly|it's|it is|in total|please|make it)\b|一共|总共|只要?|就|请", " ", rest[:80])
+    """Whether these words around an amount say nothing: "just", "it's", 一共, "nur"."""
+    rest = re.sub(
+        r"\b(?:just|only|exactly|it's|it is|in total|please|make it)\b|一共|总共|只要?|就|请"
+        r"|\b(?:genau|nur|bitte|insgesamt|juste|seulement|exactement|solo|exactamente|por favor)\b|ちょうど|だけ",
+        " ",
+        rest[:80],
+    )
     return not rest.strip(_EDGES)
 
 

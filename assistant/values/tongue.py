@@ -33,6 +33,7 @@ _SIGNS: tuple[tuple[Tongue, re.Pattern[str]], ...] = (
         "de",
         re.compile(
             r"\b(?:am|vom|bis|den) \d{1,2}\.(?:(?!\d)|\d{1,2}\.)"
+            r"|(?:zwan|drei[ßs]|vier|fünf|fuenf|sech|sieb|acht|neun)s?zig\b|\w{3}(?:hundert|tausend)"
             r"|\b\d{1,2}\. (?:jan|feb|mär|apr|mai|jun|jul|aug|sep|okt|nov|dez)"
             r"|\b(?:mon|diens|donners|frei|sams|sonn|mitt)(?:tag|woch)(?:morgen|vormittag|mittag|nachmittag|abend|nacht)"
         ),
@@ -100,7 +101,8 @@ _FRENCH = frozenset(
         "derniere derniers dernieres passee tous toutes tout chaque fin debut deux trois quatre cinq sept huit neuf "
         "dix onze douze treize quatorze quinze seize vingt trente quarante cinquante soixante mille rappelle envoie "
         "envoyer ecris appelle appeler montre mets ajoute planifie cherche trouve vire virer reveille rendez peux "
-        "veux faut maintenant quotidien quotidiennement hebdomadaire quelques"
+        "veux faut maintenant quotidien quotidiennement hebdomadaire quelques "
+        "centimes suisses"
     ).split()
 )
 _SPANISH = frozenset(
@@ -115,7 +117,7 @@ _SPANISH = frozenset(
         "mediados uno dos tres cuatro cinco seis siete ocho nueve diez doce trece catorce quince veinte treinta "
         "cuarenta cincuenta sesenta cien ciento mil recuerdame recuerda envia enviar manda escribe llamar "
         "muestra anade busca transfiere despiertame cita quiero necesito puedes ahora diario diariamente semanalmente "
-        "mensualmente"
+        "mensualmente centimos dolares pesos esterlinas"
     ).split()
 )
 _WORDS: dict[Tongue, frozenset[str]] = {"de": _GERMAN, "fr": _FRENCH, "es": _SPANISH}

@@ -1,4 +1,4 @@
-"""Times in German, French, Spanish and Japanese: tables written from what the phrases mean, and what holds for any."""
+"""Times and money in German, French, Spanish and Japanese: tables of what phrases mean, and what holds for any."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from pydoc_data import topics
@@ -16,7 +17,18 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from assistant.conversation.language import detect
-from assistant.values import Moment, find, parse, parse_duration, parse_integer, parse_rule
+from assistant.values import (
+    Moment,
+    Money,
+    find,
+    find_money,
+    format_amount,
+    parse,
+    parse_duration,
+    parse_integer,
+    parse_money,
+    parse_rule,
+)
 from assistant.values.spoken import number
 from assistant.values.tongue import plain, tongue
 from tests.unit.test_values_times import NOW, read, table, written
@@ -158,7 +170,7 @@ def test_numbers_in_words_are_read(language: str, words: str, value: int) -> Non
         ("zwölf", 12),
         ("zwoelf", 12),
         ("dreissig", 30),
-        ("fünfundzwanzig", None),
+        ("fünfundzwanzig", 25),
         ("douze", 12),
         ("quinze", 15),
         ("doce", 12),
@@ -167,7 +179,7 @@ def test_numbers_in_words_are_read(language: str, words: str, value: int) -> Non
     ],
 )
 def test_a_whole_number_is_read_where_its_language_is_sure(text: str, value: int | None) -> None:
-    # "Fünfundzwanzig" alone shows no language; in English "once" is no number.
+    # In English "once" is no number.
     assert parse_integer(text) == value
 
 
@@ -381,3 +393,68 @@ def test_other_languages_are_loaded_only_when_they_are_spoken() -> None:
     )
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert shown.stdout.splitlines() == ["[]", "['german', 'lexicon']"]
+
+
+def _money(text: str) -> str:
+    values = [span.value for span in find_money(text)]
+    assert all(isinstance(value, Money) for value in values)
+    return "; ".join(f"{format_amount(value.amount)} {value.currency}" for value in values) or "-"  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(("phrase", "amount"), table("money_tongues.yaml"))
+def test_amounts_of_money_mean_what_they_say(phrase: str, amount: str) -> None:
+    assert _money(phrase) == amount
+
+
+@given(st.integers(1, 9999), st.integers(10, 99))
+@settings(max_examples=60, deadline=None)
+def test_any_amount_in_digits_is_read_back(whole: int, part: int) -> None:
+    grouped = f"{whole:,}"
+    for text in (
+        f"Überweise {grouped.replace(',', '.')},{part} Euro an Bob",
+        f"Überweise {whole} Euro {part} an Bob",
+        f"Vire {grouped.replace(',', ' ')},{part} euros à Bob",
+        f"Vire {whole} euros {part} à Bob",
+        f"Transfiere {grouped.replace(',', '.')},{part} euros a Bob",
+        f"Transfiere {whole} euros con {part} a Bob",
+        f"ボブに{grouped}.{part}ユーロ送って",
+    ):
+        (span,) = find_money(text)
+        assert span.value == Money(Decimal(f"{whole}.{part}"), "EUR"), text
+        assert text[span.start : span.end] == span.text
+
+
+@pytest.mark.parametrize(
+    ("text", "amount"),
+    [
+        ("zwölf Euro fünfzig", "12.50 EUR"),
+        ("nur fünfzig Euro", "50.00 EUR"),
+        ("cincuenta", "50.00 "),
+        ("douze", "12.00 "),
+        ("3000円だけ", "3000.00 JPY"),
+        ("zwei Katzen", "-"),
+        ("25 euros pour Bob", "-"),
+    ],
+)
+def test_a_whole_phrase_is_an_amount(text: str, amount: str) -> None:
+    money = parse_money(text)
+    assert (f"{format_amount(money.amount)} {money.currency}" if money else "-") == amount
+
+
+@given(
+    st.lists(st.sampled_from([phrase for phrase, _ in table("money_tongues.yaml")] + _GLUE), max_size=8).map("".join)
+)
+@settings(max_examples=120, deadline=None)
+def test_no_mixture_of_amounts_makes_it_stumble(text: str) -> None:
+    end = 0
+    for span in find_money(text):
+        assert end <= span.start < span.end <= len(text)
+        assert span.text == text[span.start : span.end]
+        end = span.end
+    parse_money(text)
+
+
+@pytest.mark.parametrize("piece", ["eine ", "quatre-vingt ", "treinta y ", "1.000", "zwölf euro ", "1 000 ", "千", "-"])
+def test_a_very_long_row_of_amounts_is_read_before_the_suite_gives_up(piece: str) -> None:
+    for lead in ("Überweise bitte ", "Combien de ", "¿Cuánto es ", "いくら"):
+        find_money(lead + (piece * 2_000)[:4_000])
