@@ -70,6 +70,11 @@ class Examples:
                 by_tool.setdefault(tool, []).append(one.text)
         return by_tool
 
+    def talks(self, text: str) -> bool:
+        """Whether the nearest request of all is one that no tool serves."""
+        ranked = self._ranking.rank(text)
+        return bool(ranked) and bool(self._all[int(ranked[0])].reply)
+
     def like(self, text: str, tools: Collection[str], now: datetime, limit: int) -> list[tuple[str, str]]:
         """The nearest requests that use `tools` alone, and their lines; the nearest last."""
         chosen: dict[str, Example] = {}

@@ -52,6 +52,10 @@ class Shortlist:
             return list(self._tools.values())
         return [self._tools[name] for name in ranked[:limit]]
 
+    def relevance(self, text: str) -> float:
+        """How much of what is rare in `text` the likeliest tool has, 0 to about 2: small talk has little."""
+        return self._index.relevance(text)
+
 
 class Ranking:
     """Texts by name, ranked against a query."""
@@ -67,14 +71,23 @@ class Ranking:
         scores = {name: self._score(query, bag) for name, bag in self._terms.items()}
         return sorted((name for name, score in scores.items() if score > 0), key=lambda name: (-scores[name], name))
 
+    def relevance(self, text: str) -> float:
+        """The best score as a share of what the words of `text` could weigh."""
+        query = set(pieces([text]))
+        weight = sum(self._rarity(term) for term in query)
+        best = max((self._score(query, bag) for bag in self._terms.values()), default=0.0)
+        return best / max(1.0, weight)
+
+    def _rarity(self, term: str) -> float:
+        seen = self._documents[term]
+        return math.log(1 + (len(self._terms) - seen + 0.5) / (seen + 0.5))
+
     def _score(self, query: Iterable[str], bag: Counter[str]) -> float:
         length = sum(bag.values()) / (self._average or 1)
         score = 0.0
         for term in query:
             if count := bag.get(term, 0):
-                seen = self._documents[term]
-                rarity = math.log(1 + (len(self._terms) - seen + 0.5) / (seen + 0.5))
-                score += rarity * count * (_K1 + 1) / (count + _K1 * (1 - _B + _B * length))
+                score += self._rarity(term) * count * (_K1 + 1) / (count + _K1 * (1 - _B + _B * length))
         return score
 
 
