@@ -130,7 +130,8 @@ class Sentences:
                 for tool, entries in self._entries[language].items()
             }
             self._rankings[language] = Ranking(templates)
-        return self._rankings[language].rank(text)[:_LIKELY]
+        likely = set(self._rankings[language].rank(text)[:_LIKELY])
+        return [tool for tool in self._entries[language] if tool in likely]  # of equal matches the first wins
 
     def _read(self, result: RecognizeResult, masked: Masked, text: str) -> Match:
         slots: dict[str, str] = {}

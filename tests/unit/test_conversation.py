@@ -8,9 +8,7 @@ from pathlib import Path
 import pytest
 
 from assistant.conversation.prompt import call_line
-from assistant.memory.users import read_user
 from assistant.models import Completion, Label, Person, UserContext
-from assistant.resources import bundled
 from tests.support.talk import NOW, Talk, talking
 
 USER = UserContext(
@@ -225,43 +223,6 @@ async def test_every_deed_is_in_the_audit(talk: Talk) -> None:
     kinds = [entry.kind for entry in talk.services.audit.entries()]
     assert "action" in kinds
     assert talk.services.audit.verify().ok
-
-
-def examples() -> list[tuple[str, dict[str, object]]]:
-    from ruamel.yaml import YAML
-
-    return [
-        (file.parent.name, row)
-        for file in sorted(bundled("skills").glob("*/examples.yaml"))
-        for row in YAML(typ="safe").load(file.read_text(encoding="utf-8"))
-    ]
-
-
-async def test_every_skills_example_sentences_are_understood(talk: Talk) -> None:
-    wrong = []
-    mei = read_user(bundled("profile") / "sample.yaml")
-    for skill, row in examples():
-        expected = row.get("calls") or [{"tool": row["tool"], "args": row.get("args", {})}]
-        plan = await talk.services.conversation.plan(str(row["text"]), now=NOW, user=mei, language=str(row["lang"]))
-        found = [{"tool": call.tool, "args": call.args} for call in plan.calls]
-        if plan.via != "intent" or not same(found, expected):  # type: ignore[arg-type]
-            wrong.append((skill, row["text"], plan.kind, plan.via, found, expected))
-    assert not wrong, f"{len(wrong)} of {len(examples())}:\n" + "\n".join(map(str, wrong))
-
-
-def same(found: list[dict[str, object]], expected: list[dict[str, object]]) -> bool:
-    if [call["tool"] for call in found] != [call["tool"] for call in expected]:
-        return False
-    return all(
-        plainly(one["args"].get(name)) == plainly(value)  # type: ignore[attr-defined]
-        for one, other in zip(found, expected, strict=True)
-        for name, value in (other.get("args") or {}).items()  # type: ignore[attr-defined]
-    )
-
-
-def plainly(value: object) -> object:
-    """A reference by the call it points to; all else without case."""
-    return value["$from"] if isinstance(value, dict) else str(value).casefold()
 
 
 @pytest.mark.parametrize(
