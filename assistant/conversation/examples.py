@@ -70,6 +70,11 @@ class Examples:
                 by_tool.setdefault(tool, []).append(one.text)
         return by_tool
 
+    def nearest(self, text: str) -> set[str]:
+        """The tools of the nearest request."""
+        ranked = self._ranking.rank(text)
+        return self._all[int(ranked[0])].tools if ranked else set()
+
     def talks(self, text: str) -> bool:
         """Whether the nearest request of all is one that no tool serves."""
         ranked = self._ranking.rank(text)

@@ -12,7 +12,7 @@ from typing import Any
 from assistant.conversation.arguments import PEOPLE, World
 from assistant.conversation.filling import ENDS, STARTS, sayable
 from assistant.conversation.grammar import Written
-from assistant.conversation.people import known
+from assistant.conversation.people import account, account_names, known
 from assistant.conversation.shortlist import terms
 from assistant.conversation.spans import Masked, fits
 from assistant.skillkit.loader import Tool
@@ -26,6 +26,13 @@ COMPOSED = frozenset(
 _WHOLE = frozenset({"body", "note", "fact", "question", "do"})
 """Arguments that may hold a time or an amount of their own ("tell her that Friday works")."""
 _GENERIC = ("duration", "when", "period", "amount")
+_BY = re.compile(
+    r"(?:^|\b)(?:by|before|until|till|no later than|latest|bis|spätestens(?: um)?|vor"
+    r"|avant|jusqu'à|d'ici|antes de|para)\s*$"
+    r"|^(?:by|before|until|bis|avant|antes de)\s",
+    re.IGNORECASE,
+)
+_BEFORE = re.compile(r"\s*(?:之前|以前|前|までに|まで|前に)")
 SPANNED = frozenset({"date", "datetime", "duration", "money", "int"})
 """Types whose values are spans of the sentence."""
 
@@ -40,10 +47,49 @@ def _plain(text: str) -> str:
     return re.sub(r"[\s\"\\]+", " ", text).strip().casefold()
 
 
-def slot_of(tool: Tool, name: str, span: Span, given: Mapping[str, object]) -> str:
+def slot_of(tool: Tool, name: str, span: Span, given: Mapping[str, object], *, latest: bool) -> str:
     """The slot of a span that the model gave to an argument: a day that is looked at is looked at whole."""
+    if name in ("depart_at", "arrive_by"):
+        return "arrive_by" if latest else "depart_at"
     whole = isinstance(span.value, Moment) and span.value.precision == "day" and tool.declaration.effect == "read"
-    return "period" if whole and name in STARTS and given.keys().isdisjoint(ENDS) else name
+    ended = {"until", "end"} & tool.schema.properties.keys()
+    return "period" if whole and ended and name in STARTS and given.keys().isdisjoint(ENDS) else name
+
+
+def is_latest(span: Span, said: str) -> bool:
+    """Whether the time is the latest that is wanted: "by nine", bis neun Uhr, 九点前."""
+    return bool(_BY.search(said[: span.start]) or _BY.match(span.text) or _BEFORE.match(said[span.end :]))
+
+
+def somebody_left(said: str, words: Mapping[str, Any], world: World) -> str:
+    """The one contact whom the sentence names and no argument holds; empty if there are none or several."""
+    used = " ".join(map(str, words.values())).casefold()
+    names = [
+        person.name
+        for person in world.user.contacts
+        if any(_named_in(name, said) for name in (person.name, *person.aliases))
+        and not any(name.casefold() in used for name in (person.name, *person.aliases))
+    ]
+    return names[0] if len(names) == 1 else ""
+
+
+def _named_in(name: str, said: str) -> bool:
+    if not name.isascii():
+        return name.casefold() in said.casefold()
+    parts = [name, *(part for part in name.split() if len(part) > 2 and part[0].isupper())]
+    return any(re.search(rf"(?<!\w){re.escape(part)}(?!\w)", said, re.IGNORECASE) for part in parts)
+
+
+def account_in(said: str, world: World) -> str:
+    """The one account that the sentence names, as it calls it; empty if there are none or several."""
+    folded = said.casefold()
+    words = {account(word, world.user): word for word in account_names(world.user) if word.casefold() in folded}
+    return next(iter(words.values())) if len(words) == 1 else ""
+
+
+def swallows(name: str, value: object, said: str) -> bool:
+    """Whether something to search by is most of the sentence, which nobody would search by."""
+    return name in ("subject", "query", "sender", "folder") and len(str(value)) > 0.6 * len(said)
 
 
 def left_over(

@@ -52,6 +52,10 @@ class Shortlist:
             return list(self._tools.values())
         return [self._tools[name] for name in ranked[:limit]]
 
+    def nearest(self, text: str) -> tuple[str, ...]:
+        """The likeliest tool, if any."""
+        return tuple(self._index.rank(text)[:1])
+
     def relevance(self, text: str) -> float:
         """How much of what is rare in `text` the likeliest tool has, 0 to about 2: small talk has little."""
         return self._index.relevance(text)
