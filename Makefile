@@ -5,7 +5,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 export ASSISTANT_MODELS ?= $(CURDIR)/.assistant/models
 SMALL_MODEL := smollm2-135m-instruct
-TESTS := $(wildcard tests/unit tests/integration tests/e2e)
+TESTS ?= tests/integration tests/e2e
 BENCHES ?= overhead worker outbox utterances fuzz
 
 .PHONY: demo install setup test check bench clean
@@ -20,6 +20,7 @@ setup: .venv/installed  ## the package and a small model
 
 test: .venv/developer setup  ## everything; needs no network once it is set up
 	@$(BIN)/python tools/servers.py
+	$(BIN)/python -m pytest -q -n auto tests/unit
 	$(BIN)/python -m pytest -q $(TESTS)
 
 check: .venv/developer  ## style, types, import directions, licences

@@ -70,7 +70,7 @@ async def _converse(script: Mapping[str, Any], user: UserContext, model: str) ->
         services = await assemble(paths, config, stack, clock=FrozenClock(now))
         right, wrong = [], []
         for number, turn in enumerate(script["turns"], 1):
-            said = Turn(id=f"t{number}", session="bench", surface="api", text=turn["say"], at=now)
+            said = Turn(id=f"t{number}", session="bench", surface="api", text=turn["say"])
             events = [event async for event in services.conversation.turn(said)]
             fits = _fits(turn["expect"], events)
             right.append(fits)

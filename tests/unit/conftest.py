@@ -1,15 +1,41 @@
-"""What unit tests share: a vault that opens at once, and data files that are parsed once for all tests."""
+"""What unit tests share: a vault that opens at once, and data files that are read and compiled once for all tests."""
 
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from assistant.locale import catalogue
 
-# A daemon reads each catalogue once in its life; the hundred of them in one test process need not parse it each time.
+# A daemon reads, compiles and indexes each file once in its life; the hundred of them in one test process need not do
+# it each time. Patched before the modules that take these names are imported.
 catalogue.read = functools.cache(catalogue.read)
+catalogue.read_rows = functools.cache(catalogue.read_rows)
+
+from assistant.conversation import examples, intents, shortlist  # noqa: E402
+
+
+def _once(make: Callable[..., Any], key: Callable[..., str]) -> Callable[..., Any]:
+    made: dict[str, Any] = {}
+
+    def get(*args: Any) -> Any:
+        known = key(*args)
+        if known not in made:
+            made[known] = make(*args)
+        return made[known]
+
+    return get
+
+
+_ranking = _once(shortlist.Ranking, str)
+for module in (examples, intents, shortlist):
+    module.Ranking = _ranking  # type: ignore[attr-defined]
+intents.Sentences._of = _once(  # type: ignore[method-assign]
+    intents.Sentences._of, lambda self, language, tool: f"{language} {tool} {self._entries[language][tool]}"
+)
 
 
 @pytest.fixture(autouse=True)

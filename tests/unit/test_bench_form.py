@@ -95,7 +95,8 @@ def test_figures_count_who_decided_and_explain_what_is_not_there() -> None:
     assert figures["exact"] == pytest.approx(2 / 3)
     assert figures["exact_en"] == figures["exact"]
     assert figures["exact_zh"] is None
-    assert figures["templates_exact"] == 1
+    assert figures["templates_exact"] == pytest.approx(1 / 3)
+    assert figures["templates_precision"] == 1
     assert figures["template_p95_ms"] == 4
     assert figures["model_median_s"] == 2.5
     assert figures["prompt_tokens"] == 900
