@@ -124,7 +124,7 @@ class Planner:
         """Whether something would be taken away that the request is not most like: "remind me" is no "cancel"."""
         if not self._use.examples or tool.partition(".")[2] not in _TAKING:
             return False
-        return tool not in (*self._shortlist.nearest(said), *self._examples.nearest(said))
+        return tool not in self._shortlist.nearest(said) or tool not in self._examples.nearest(said)
 
     def _complete(
         self,
