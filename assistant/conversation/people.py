@@ -12,7 +12,7 @@ _POSSESSIVE = re.compile(
 )
 
 
-_DOMAIN = re.compile(r"(?<![@a-z0-9.])@?([a-z0-9-]+(?:\.[a-z0-9-]+)*\.[a-z]{2,})(?![a-z0-9-])", re.IGNORECASE)
+_DOMAIN = re.compile(r"(?<![@a-z0-9.])([a-z0-9-]+(?:\.[a-z0-9-]+)*\.[a-z]{2,})(?![a-z0-9-])", re.IGNORECASE)
 
 
 def plain(word: str) -> str:
