@@ -133,8 +133,6 @@ def test_references_move_with_their_calls() -> None:
     assert [call.args.get("id", {}).get("$from") for call in joined([one, two]).calls] == [None, 0, None, 2]
 
 
-@pytest.mark.parametrize(
-    "word", ["the one with the example.org address", "邮箱是example.org的那个联系人", "@example.org"]
-)
+@pytest.mark.parametrize("word", ["the one with the example.org address", "邮箱是example.org的那个联系人"])
 def test_a_domain_means_all_who_have_it(word: str) -> None:
     assert [person.name for person in known(word, USER)] == ["Anna Schmidt", "Anna Weber"]
