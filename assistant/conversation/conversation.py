@@ -103,7 +103,8 @@ class Conversation:
                 yield event
 
     async def warm(self) -> None:
-        """Make the first turns as quick as all others."""
+        """Make the first turns as quick as all others, once whoever started the daemon has had an answer."""
+        await asyncio.sleep(5.0)
         await asyncio.to_thread(self._sentences.warm)
 
     async def plan(

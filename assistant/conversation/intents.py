@@ -56,6 +56,8 @@ _FRONT = " \t\n。!！?？…～,，;；"
 _TEXTS = frozenset({"body", "note", "text", "fact", "question", "do", "query", "reference", "interests"})
 _WIDE = re.compile(r"[,，;；]\s*\S")
 _LIKELY = 30
+_FAR = 0.12
+"""Below this relevance no template of any tool is like the sentence."""
 _NOTHING = Masked("", (), "", "")
 
 
@@ -130,7 +132,8 @@ class Sentences:
                 for tool, entries in self._entries[language].items()
             }
             self._rankings[language] = Ranking(templates)
-        likely = set(self._rankings[language].rank(text)[:_LIKELY])
+        ranking = self._rankings[language]
+        likely = set(ranking.rank(text)[:_LIKELY] if ranking.relevance(text) > _FAR else ())
         return [tool for tool in self._entries[language] if tool in likely]  # of equal matches the first wins
 
     def _read(self, result: RecognizeResult, masked: Masked, text: str) -> Match:
