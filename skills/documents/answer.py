@@ -10,27 +10,31 @@ from collections.abc import Sequence
 
 from assistant.skillkit import AskAgain, Context, EngineError, NotFound, Result, tool
 
-from .evidence import Excerpt, Line, excerpts
+from .evidence import excerpts
 from .kinds import has
 from .kinds import wanted as kind_of
-from .library import Library, current
+from .library import Entry, Library, current
 from .lookup import WAIT_S
-from .model import confidence, propose
-from .rank import Spot, Wanted, coverage, line_scores, rank
+from .model import confidence, propose, search_words
+from .rank import Line, Ranking, coverage, lacks, rank
 from .scope import is_file_name, named
 from .support import bare_yes_or_no, supports
-from .terms import concepts
+from .terms import Concept, concepts
 from .wording import item, place, remarks, shortened
 
 logger = logging.getLogger(__name__)
 
-_SPEAKS_OF_IT = 0.22
-"""No place that holds less of the question's words is worth asking the model about."""
-_COVERED = 0.28
-_CONFIDENT = 0.5
+_SPEAKS_OF_IT = 0.12
+"""No line that scores less is worth asking the model about."""
+_WELL_COVERED = 0.5
+"""Where no line holds so much of the question, the model guesses words that a text with the answer may have."""
+_LOOKED_AT = 10
+_STRICT = 0.28
+"""A line that holds less than this of the question, and not its month or number, is of another one."""
+_CONFIDENT = 0.6
 """The log-odds of the model's word that a line answers the question; a line that leaves words open needs more."""
 _OPEN_WORDS = 1.5
-_DOUBTED = 1.0
+_DOUBTED = 0.8
 """And so much more where the model itself found no answer."""
 _PLAIN = 0.62
 """Without a model: the share of the question's words at which a line is worth quoting."""
@@ -50,93 +54,85 @@ async def ask(ctx: Context, question: str, path: str | None = None) -> Result:
     words = concepts(question if scope or not path else f"{question} {path}")
     if not words:
         raise AskAgain("documents.no_question", missing=("question",))
-    spots, wanted = await rank(ctx.index, library, words, scope or None, kind_of(question))
-    found = None
-    if spots and spots[0].score >= _SPEAKS_OF_IT:
-        try:
-            found = await _found(ctx, library, question, spots, wanted)
-        except EngineError as error:
-            logger.warning("answered without the model: %s", error)
-            found = _without_model(library, spots, wanted)
+    ranking = await rank(ctx.index, library, words, scope or None, kind_of(question))
+    try:
+        found = await _found(ctx, library, question, words, scope or None, ranking)
+    except EngineError as error:
+        logger.warning("answered without the model: %s", error)
+        found = _without_model(library, ranking)
     if found is None:
-        return _not_found(ctx, library, spots, left)
+        return _not_found(ctx, library, ranking, left)
     return _told(ctx, *found)
 
 
 async def _found(
-    ctx: Context, library: Library, question: str, spots: Sequence[Spot], wanted: Wanted
+    ctx: Context,
+    library: Library,
+    question: str,
+    words: Sequence[Concept],
+    scope: Sequence[Entry] | None,
+    ranking: Ranking,
 ) -> tuple[str, Line] | None:
     """The answer ("" where only a line can be quoted) and the line it stands in. Raises EngineError."""
     if not ctx.model.ready:
-        return _without_model(library, spots, wanted)
-    shown = excerpts(library, spots)
-    scored = _scored(library, shown, wanted)
+        return _without_model(library, ranking)
     if (
-        max(coverage(line.entry, library.passages(line.entry), line.passage, line.at, wanted) for line in scored)
-        < _COVERED
+        max((coverage(library, line, ranking.wanted) for line, _ in ranking.lines[:_LOOKED_AT]), default=0)
+        < _WELL_COVERED
     ):
+        guessed = await search_words(ctx, question)
+        ranking = await rank(ctx.index, library, words, scope, ranking.wanted.kind, hints=guessed)
+    if ranking.best < _SPEAKS_OF_IT:
         return None
+    shown = excerpts(ranking)
+    lines = {line for excerpt in shown for line in excerpt.lines}
     proposed = await propose(ctx, question, shown)
-    bar = _CONFIDENT if proposed else _CONFIDENT + _DOUBTED
-    for answer, line in _candidates(proposed, scored, wanted):
-        covered = _covered(library, line, wanted)
-        if covered < _COVERED:
+    surest: tuple[float, str, Line] | None = None
+    for answer, line in _candidates(proposed, [pair for pair in ranking.lines if pair[0] in lines], ranking):
+        covered = coverage(library, line, ranking.wanted)
+        if covered < _STRICT and lacks(library, line, ranking.wanted):
             continue
         sure = await confidence(ctx, question, line)
-        logger.debug("%r at %r: confidence %.2f, covered %.2f", answer, line.text, sure, covered)
-        if sure >= bar + _OPEN_WORDS * max(0.0, 0.6 - covered):
-            return answer, line
-    return None
+        bar = _CONFIDENT + _OPEN_WORDS * max(0.0, 0.6 - covered) + (0 if proposed else _DOUBTED)
+        logger.debug("%r at %r: confidence %.2f of %.2f, covered %.2f", answer, line.text, sure, bar, covered)
+        if sure >= bar and (surest is None or sure - bar > surest[0]):
+            surest = (sure - bar, answer, line)
+    return surest[1:] if surest else None
 
 
-def _covered(library: Library, line: Line, wanted: Wanted) -> float:
-    return coverage(line.entry, library.passages(line.entry), line.passage, line.at, wanted)
+def _candidates(proposed: str, scored: list[tuple[Line, float]], ranking: Ranking) -> list[tuple[str, Line]]:
+    """What may be said: the proposed answer at the line that bears it best, and the best line where that is better."""
+    kind = ranking.wanted.kind
+    plain = [pair for pair in scored if not pair[0].heading] or scored
+    bearing = [pair for pair in plain if proposed and supports(pair[0].text, proposed)]
+    best, top = plain[0]
+    if not bearing or not has(kind, bearing[0][0].text):
+        return [("", best)] if not proposed or bare_yes_or_no(proposed) or has(kind, best.text) else []
+    found = [(proposed, bearing[0][0])]
+    return found if bearing[0][1] >= 0.75 * top or not has(kind, best.text) else [*found, ("", best)]
 
 
-def _scored(library: Library, shown: Sequence[Excerpt], wanted: Wanted) -> dict[Line, float]:
-    """Every line that was shown, with its score."""
-    scored: dict[Line, float] = {}
-    for excerpt in shown:
-        passages = library.passages(excerpt.entry)
-        for line in excerpt.lines:
-            scored[line] = line_scores(excerpt.entry, passages, line.passage, wanted)[line.at]
-    return scored
-
-
-def _candidates(proposed: str, scored: dict[Line, float], wanted: Wanted) -> list[tuple[str, Line]]:
-    """What may be said, the likeliest first: the proposed answer at the line that bears it, or the best line alone."""
-    lines = sorted((line for line in scored if not line.heading), key=lambda line: -scored[line]) or list(scored)
-    best = lines[0]
-    bearing = [line for line in lines if proposed and supports(line.text, proposed)]
-    found: list[tuple[str, Line]] = []
-    if bearing and has(wanted.kind, bearing[0].text):
-        found = [(proposed, bearing[0])]
-        if scored[bearing[0]] < 0.75 * scored[best]:
-            found.insert(0, ("", best))
-    elif not proposed or bare_yes_or_no(proposed) or has(wanted.kind, best.text):
-        found = [("", best)]
-    return found
-
-
-def _without_model(library: Library, spots: Sequence[Spot], wanted: Wanted) -> tuple[str, Line] | None:
-    best = spots[0]
-    line = Line(best.entry, library.passages(best.entry)[best.passage], best.line)
-    return ("", line) if _covered(library, line, wanted) >= _PLAIN and has(wanted.kind, line.text) else None
+def _without_model(library: Library, ranking: Ranking) -> tuple[str, Line] | None:
+    line = next((line for line, _ in ranking.lines if not line.heading), None)
+    if line is None or not has(ranking.wanted.kind, line.text):
+        return None
+    return ("", line) if coverage(library, line, ranking.wanted) >= _PLAIN else None
 
 
 def _told(ctx: Context, answer: str, line: Line) -> Result:
-    where = place(ctx, line.entry, line.passage, line.at)
+    where = place(ctx, line)
     quote = shortened(line.text)
     key = "documents.answer" if answer else "documents.quoted"
     return Result(
         text=ctx.text(key, answer=answer, where=where, quote=quote),
-        data={"found": True, "answer": answer or quote, "items": [item(line.entry, line.passage, line.text)]},
+        data={"found": True, "answer": answer or quote, "items": [item(line, line.text)]},
         sources=(where,),
     )
 
 
-def _not_found(ctx: Context, library: Library, spots: Sequence[Spot], left: int) -> Result:
-    nearest = list(dict.fromkeys(spot.entry.name for spot in spots if spot.score >= _SPEAKS_OF_IT))[:3]
+def _not_found(ctx: Context, library: Library, ranking: Ranking, left: int) -> Result:
+    near = [line.entry.name for line, score in ranking.lines if score >= max(_SPEAKS_OF_IT, 0.5 * ranking.best)]
+    nearest = list(dict.fromkeys(near))[:3]
     lines = [ctx.text("documents.not_in_files")]
     if nearest:
         lines.append(ctx.text("documents.nearest", files=nearest))

@@ -5,39 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .library import Entry, Library
-from .rank import Spot
-from .reader import HEADING, Passage
+from .library import Entry
+from .rank import Line, Ranking
 
-_TOKENS = 360
-_SPOTS = 4
-_OF_BEST = 0.55
-_REACH = 6
-
-
-@dataclass(frozen=True)
-class Line:
-    """One line of a file."""
-
-    entry: Entry
-    passage: Passage
-    at: int
-    """In the passage, from 0."""
-
-    @property
-    def text(self) -> str:
-        """As it stands there."""
-        return self.passage.lines[self.at].removeprefix(HEADING)
-
-    @property
-    def heading(self) -> bool:
-        """Whether it is one."""
-        return self.passage.lines[self.at].startswith(HEADING)
+_TOKENS = 400
+_OF_BEST = 0.5
+_WITH_NEIGHBOURS = 4
+"""So many of the best lines bring the lines beside them."""
 
 
 @dataclass(frozen=True)
 class Excerpt:
-    """Neighbouring lines of one file."""
+    """Lines of one file, in their order."""
 
     entry: Entry
     lines: Sequence[Line]
@@ -50,36 +29,29 @@ def tokens(text: str) -> float:
     return wide * 0.75 + digits + (len(text) - wide - digits) / 3.8 + 1
 
 
-def excerpts(library: Library, spots: Sequence[Spot]) -> list[Excerpt]:
-    """The surroundings of the best spots, within the room that there is."""
-    made: list[Excerpt] = []
-    taken: dict[str, set[int]] = {}
+def excerpts(ranking: Ranking) -> list[Excerpt]:
+    """The best lines by file, the best file first, within the room that there is."""
+    chosen: dict[Entry, dict[tuple[int, int], Line]] = {}
     room = float(_TOKENS)
-    for spot in spots:
-        if spot.score < _OF_BEST * spots[0].score or len(made) == _SPOTS or room < 30:
+    for rank, (line, score) in enumerate(ranking.lines):
+        if score < _OF_BEST * ranking.best:
             break
-        passages = library.passages(spot.entry)
-        lines = [Line(spot.entry, passage, at) for passage in passages for at in range(len(passage.lines))]
-        at = sum(len(passage.lines) for passage in passages[: spot.passage]) + spot.line
-        known = taken.setdefault(spot.entry.id, set())
-        if at >= len(lines) or at in known:
-            continue
-        chosen = _window(lines, at, room * (0.4 if made else 0.55), known)
-        known |= set(chosen)
-        room -= sum(tokens(lines[place].text) for place in chosen) + 12
-        made.append(Excerpt(spot.entry, [lines[place] for place in chosen]))
-    return made
+        for one in _group(line, neighbours=rank < _WITH_NEIGHBOURS):
+            of_file = chosen.get(one.entry, {})
+            cost = tokens(one.text) + (0 if of_file else 14)
+            if (one.number, one.at) not in of_file and cost <= room:
+                chosen.setdefault(one.entry, {})[(one.number, one.at)] = one
+                room -= cost
+    return [Excerpt(entry, [lines[place] for place in sorted(lines)]) for entry, lines in chosen.items()]
 
 
-def _window(lines: Sequence[Line], at: int, room: float, taken: set[int]) -> list[int]:
-    """The line, then its neighbours, the next before the last, as long as there is room."""
-    chosen = {at}
-    used = tokens(lines[at].text)
-    for step in range(1, _REACH + 1):
-        for place, inner in ((at + step, at + step - 1), (at - step, at - step + 1)):
-            if 0 <= place < len(lines) and inner in chosen and place not in taken:
-                cost = tokens(lines[place].text)
-                if used + cost <= room:
-                    chosen.add(place)
-                    used += cost
-    return sorted(chosen)
+def _group(line: Line, *, neighbours: bool) -> list[Line]:
+    """A line and what it is read with: its heading, the next line, the one before."""
+    passage, at = line.passage, line.at
+    places = [at]
+    above = next((n for n in range(at, -1, -1) if Line(line.entry, line.number, passage, n).heading), None)
+    if above is not None:
+        places.append(above)
+    if neighbours:
+        places += [place for place in (at + 1, at - 1) if 0 <= place < len(passage.lines)]
+    return [Line(line.entry, line.number, passage, place) for place in dict.fromkeys(places)]

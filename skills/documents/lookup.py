@@ -5,8 +5,7 @@ from __future__ import annotations
 from assistant.skillkit import AskAgain, Context, NotFound, Result, tool
 
 from .library import current
-from .rank import rank
-from .reader import HEADING
+from .rank import Line, rank
 from .scope import is_file_name, named
 from .terms import concepts
 from .wording import item, place, remarks, shortened
@@ -31,24 +30,23 @@ async def search(ctx: Context, query: str, path: str | None = None) -> Result:
     wanted = concepts(query if scope or not path else f"{query} {path}")
     if not wanted:
         raise AskAgain("documents.no_query", missing=("query",))
-    ranked, _ = await rank(ctx.index, library, wanted, scope or None, "")
-    best: dict[str, int] = {}
-    for number, spot in enumerate(ranked):
-        if spot.score >= max(_ENOUGH, _OF_BEST * ranked[0].score):
-            best.setdefault(spot.entry.id, number)
-    spots = [ranked[number] for number in best.values()]
-    if not spots:
+    ranking = await rank(ctx.index, library, wanted, scope or None, "")
+    best: dict[str, Line] = {}
+    for line, score in ranking.lines:
+        if score >= max(_ENOUGH, _OF_BEST * ranking.best):
+            best.setdefault(line.entry.id, line)
+    if not best:
         text = "\n".join([ctx.text("documents.nothing", query=query), *remarks(ctx, library, left)])
         return Result(text=text, data={"found": False, "items": []})
-    lines, items = [ctx.text("documents.found", count=len(spots))], []
-    for spot in spots[:_SHOWN]:
-        passage = library.passages(spot.entry)[spot.passage]
-        quote = shortened(passage.lines[spot.line].removeprefix(HEADING), 140)
-        lines.append(ctx.text("documents.line", where=place(ctx, spot.entry, passage, spot.line), quote=quote))
-        items.append(item(spot.entry, passage, quote))
-    if len(spots) > _SHOWN:
-        lines.append(ctx.text("documents.more", count=len(spots) - _SHOWN))
+    shown = list(best.values())[:_SHOWN]
+    lines, items = [ctx.text("documents.found", count=len(best))], []
+    for line in shown:
+        quote = shortened(line.text, 140)
+        lines.append(ctx.text("documents.line", where=place(ctx, line), quote=quote))
+        items.append(item(line, quote))
+    if len(best) > _SHOWN:
+        lines.append(ctx.text("documents.more", count=len(best) - _SHOWN))
     if left:
         lines.append(ctx.text("documents.still_reading", count=left))
-    sources = tuple(spot.entry.name for spot in spots[:_SHOWN])
+    sources = tuple(line.entry.name for line in shown)
     return Result(text="\n".join(lines), data={"found": True, "items": items}, sources=sources)

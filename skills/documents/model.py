@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 
 from assistant.skillkit import Completion, Context, Message, Priority
 
-from .evidence import Excerpt, Line
+from .evidence import Excerpt
+from .rank import Line
 
 _ANSWER = 160
 _TOKENS = 64
@@ -26,6 +28,7 @@ _NOTHING = (
     "不知道",
 )
 _UNLIKELY = -20.0
+_MARKS = re.compile(r"[{}\[\]\"]+")
 _SCHEMA = {
     "type": "object",
     "properties": {"answer": {"anyOf": [{"type": "string", "maxLength": _ANSWER}, {"type": "null"}]}},
@@ -61,17 +64,41 @@ def _read(written: str) -> str:
         return ""
     answer = found.get("answer") if isinstance(found, dict) else None
     text = " ".join(answer.split()) if isinstance(answer, str) else ""
+    if text.startswith(("{", "[")):  # small models like to nest: the last value is what was asked
+        text = _MARKS.sub(" ", text.rpartition(": ")[2]).strip()
     return "" if text.casefold().strip(" .。") in _NOTHING else text
+
+
+async def search_words(ctx: Context, question: str) -> list[str]:
+    """Words of both languages that a text with the answer may have, as the model guesses. Raises EngineError."""
+    words = {"type": "array", "items": {"type": "string", "maxLength": 24}, "minItems": 2, "maxItems": 4}
+    request = Completion(
+        messages=(
+            Message(role="system", content=ctx.text("documents.words_prompt")),
+            Message(role="user", content=ctx.text("documents.ask_form", question=_harmless(question[:_SHORT]))),
+        ),
+        max_tokens=_TOKENS,
+        json_schema={
+            "type": "object",
+            "properties": {"en": words, "zh": words},
+            "required": ["en", "zh"],
+            "additionalProperties": False,
+        },
+        priority=Priority.PERSON,
+    )
+    written = "".join([chunk.text async for chunk in ctx.model.complete(request)])
+    guessed = re.findall(r'"((?:[^"\\]|\\.)+)"', written)  # of an answer that was cut off, what is there
+    return [word for word in dict.fromkeys(guessed) if word not in ("en", "zh")]
 
 
 async def confidence(ctx: Context, question: str, line: Line) -> float:
     """The log-odds of the model's yes to "does this text contain the answer?". Raises EngineError.
 
-    The text is the line with its heading and its two neighbours.
+    The text is the line with its file's name, its heading and its two neighbours.
     """
     lines = line.passage.lines[max(line.at - 1, 0) : line.at + 2]
-    heading = line.passage.section(line.at)
-    text = "\n".join(dict.fromkeys([_harmless(part.removeprefix("# ")) for part in (heading, *lines) if part]))
+    parts = (line.entry.path.stem, line.section, *lines)
+    text = "\n".join(dict.fromkeys([_harmless(part.removeprefix("# ")) for part in parts if part]))
     user = ctx.text("documents.check_form", text=text, question=_harmless(question[:_SHORT]))
     request = Completion(
         messages=(

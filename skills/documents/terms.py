@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -106,6 +106,36 @@ def _dated(form: str, text: str) -> bool:
     """Whether a month (`5月`) stands in the text as part of a date: 2026-05-12, 12.05.2026."""
     month = re.fullmatch(r"(\d{1,2})月", form)
     return bool(month and re.search(rf"\d{{4}}[-/.]0?{month[1]}\b|\b\d{{1,2}}\.0?{month[1]}\.", text))
+
+
+def split(concept: Concept, known: Mapping[str, bool]) -> list[Concept]:
+    """A run of Chinese in the words that the files know: chains of neighbouring pairs that stand there.
+
+    No dictionary tells where a word ends; `known` tells of each pair (`pairs`) whether any file has it.
+    """
+    word = concept.word
+    if not concept.han or concept.others or len(word) < 3:
+        return [concept]
+    parts, start = [], 0
+    while start < len(word):
+        end = start + 1
+        while end < len(word) and known.get(word[end - 1 : end + 1], False) == known.get(
+            word[start : start + 2], False
+        ):
+            end += 1
+        chain = known.get(word[start : start + 2], False)
+        if not chain and end < len(word):
+            end -= 1  # the last character begins the known word behind
+        parts.append(word[start : max(end, start + 1)])
+        start = max(end, start + 1)
+    kept = [part.strip(_table()["stop"]["weak"]) if not known.get(part[:2], False) else part for part in parts]
+    return [Concept(part, tuple(_others(part))) for part in dict.fromkeys(kept) if len(part) > 1] or [concept]
+
+
+def pairs(concepts: Iterable[Concept]) -> list[str]:
+    """All neighbouring characters of the concepts' runs of Chinese."""
+    words = [one.word for one in concepts if one.han and not one.others and len(one.word) > 2]
+    return list(dict.fromkeys(word[at : at + 2] for word in words for at in range(len(word) - 1)))
 
 
 def _run_share(run: str, text: str) -> float:

@@ -6,15 +6,15 @@ from collections.abc import Sequence
 
 from assistant.skillkit import Context
 
-from .library import Entry, Library
-from .reader import Passage
+from .library import Library
+from .rank import Line
 
 _QUOTE = 220
 
 
-def place(ctx: Context, entry: Entry, passage: Passage, at: int) -> str:
+def place(ctx: Context, line: Line) -> str:
     """Where a line stands: `lease.pdf, page 2`; in a file without pages by its section, or by the line number."""
-    file, section = entry.name, passage.section(at)
+    file, section, passage = line.entry.name, line.section, line.passage
     if passage.place_kind in ("page", "sheet", "slide"):
         return ctx.text(f"documents.at.{passage.place_kind}", file=file, place=passage.place)
     if section:
@@ -37,13 +37,13 @@ def remarks(ctx: Context, library: Library, left: int) -> Sequence[str]:
     return [*said, ctx.text("documents.not_read", count=unread)] if unread else said
 
 
-def item(entry: Entry, passage: Passage, quote: str) -> dict[str, str]:
+def item(line: Line, quote: str) -> dict[str, str]:
     """A place as data."""
     return {
-        "path": str(entry.path),
-        "file": entry.name,
-        "place_kind": passage.place_kind,
-        "place": passage.place,
-        "heading": passage.heading,
+        "path": str(line.entry.path),
+        "file": line.entry.name,
+        "place_kind": line.passage.place_kind,
+        "place": line.passage.place,
+        "heading": line.section,
         "quote": quote,
     }

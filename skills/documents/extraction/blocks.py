@@ -23,7 +23,7 @@ _INVISIBLE = re.compile(
 )
 _SENTENCE = re.compile(r"(?<=[。！？；])(?=[^”’」』）)\s])|(?<=[.!?])[\"”’)]?\s+(?=[\"“‘(]?[A-Z0-9\u4e00-\u9fff])")
 _ABBREVIATION = re.compile(
-    r"(?:\b(?:no|nos|mr|mrs|ms|dr|st|inc|ltd|co|vs|approx|art|sec|fig|tel|p|pp|e\.g|i\.e|etc)|\b[A-Z]|(?:^|\s)\d{1,2})\.$",
+    r"(?:\b(?:no|nos|nr|mr|mrs|ms|dr|prof|hr|fr|st|str|inc|ltd|co|vs|approx|art|sec|fig|tel|p|pp|e\.g|i\.e|etc)|\b[A-Z]|(?:^|\s)\d{1,2})\.$",
     re.IGNORECASE,
 )
 _CUT = re.compile(r"[,，、;；:：\s]")
