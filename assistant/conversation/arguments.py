@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from assistant.conversation.filling import money, sayable, span_arguments
+from assistant.conversation.filling import SLOTS_OF, money, sayable, span_arguments
 from assistant.conversation.people import account, known, plain
 from assistant.conversation.spans import Masked
 from assistant.errors import AskAgain, AssistantError, Rejected
@@ -169,7 +169,7 @@ def completed(step: Step, text: str, masked: Masked, world: World) -> Step | Non
     tool = world.skills.tool(call.tool)
     name = step.missing[0]
     asked = tool.schema.argument(name)
-    slots = _ANSWERED_BY.get(asked.type, ())
+    slots = SLOTS_OF.get(asked.type, ())
     for slot in slots:
         if found := masked.of_kind(slot):
             named = name if slot in ("amount", "count") or asked.type == "duration" else slot
@@ -195,16 +195,6 @@ def _selector(lookup: Lookup, tool: Tool, text: str, world: World) -> str:
     fitting = [name for name in lookup.by if finder.schema.argument(name).type == "str"]
     named = [name for name in fitting if (name in PEOPLE) == people]
     return next(iter(named or fitting), lookup.by[-1]) if people or "query" not in lookup.by else "query"
-
-
-_ANSWERED_BY = {
-    "date": ("when", "period"),
-    "datetime": ("when", "period"),
-    "duration": ("duration",),
-    "money": ("amount",),
-    "int": ("count",),
-}
-"""Slots whose spans answer a question for an argument of that type; for other types the words do."""
 
 
 def moved(calls: Sequence[Call], by: int, *, since: int) -> tuple[Call, ...]:

@@ -13,21 +13,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from assistant.conversation.filling import sayable
+from assistant.conversation.filling import SLOTS_OF, sayable
 from assistant.conversation.prompt import ACT, REPLY, call_line
 from assistant.conversation.shortlist import Ranking
 from assistant.conversation.spans import mask
 from assistant.locale.catalogue import read_rows
 from assistant.models import Call
 from assistant.skillkit.loader import Skills
-
-_SPAN_KINDS = {
-    "date": ("when", "period"),
-    "datetime": ("when", "period"),
-    "duration": ("duration",),
-    "money": ("amount",),
-    "int": ("count", "amount"),
-}
 
 
 @dataclass(frozen=True)
@@ -106,7 +98,7 @@ class Examples:
             argument = names.get(name)
             if argument is None or name == "recurrence":
                 continue
-            kinds = _SPAN_KINDS.get(argument.type)
+            kinds = SLOTS_OF.get(argument.type)
             if kinds is None or str(value) in text:
                 args[name] = value
                 continue

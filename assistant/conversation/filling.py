@@ -31,6 +31,14 @@ STARTS = ("when", "start", "since", "depart", "depart_at", "check_in")
 """Arguments that a time goes to, and the beginning of a period."""
 ENDS = ("until", "end", "return_date", "check_out", "arrive_by")
 """Arguments that the end of a period goes to."""
+SLOTS_OF = {
+    "date": ("when", "period"),
+    "datetime": ("when", "period"),
+    "duration": ("duration",),
+    "money": ("amount",),
+    "int": ("count",),
+}
+"""By an argument's type: the slots whose spans can be its value. Of other types the words are."""
 _DAY_END = time(23, 59)
 
 

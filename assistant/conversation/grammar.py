@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from assistant.conversation.arguments import ACCOUNTS
+from assistant.conversation.filling import SLOTS_OF
 from assistant.conversation.people import account_names
 from assistant.conversation.prompt import ACT, REPLY, offered
 from assistant.conversation.spans import Masked
@@ -23,13 +24,6 @@ from assistant.values import Interval, Moment
 MOST_CALLS = 2
 _MOST_UNITS = 300
 _UNIT = re.compile(r"[㐀-䶿一-鿿぀-ヿ]|[^\W㐀-䶿一-鿿぀-ヿ]+(?:['’.@/~_+:-]+[^\W㐀-䶿一-鿿぀-ヿ]+)*|[~/]")
-_SPANS_OF = {
-    "date": ("when", "period"),
-    "datetime": ("when", "period"),
-    "duration": ("duration",),
-    "money": ("amount",),
-    "int": ("count",),
-}
 _CALL = re.compile(r'([a-z_]+\.[a-z_]+)\(((?:[^"()]|"(?:[^"\\]|\\.)*")*)\)')
 _ARGUMENT = re.compile(r'([a-z_]+)=("(?:[^"\\]|\\.)*"|true)')
 
@@ -115,7 +109,7 @@ def _value(argument: Argument, masked: Masked, user: UserContext) -> str:
         return _alternatives([word for word in account_names(user) if word.casefold() in said])
     if argument.name == "recurrence":
         return _alternatives([span.text for span in masked.spans if _repeats(span.value)])
-    if kinds := _SPANS_OF.get(argument.type):
+    if kinds := SLOTS_OF.get(argument.type):
         places = sorted({index for kind in kinds for index in masked.of_kind(kind)})
         return _alternatives([masked.spans[index].text for index in places])
     return "text"

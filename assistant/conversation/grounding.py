@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from assistant.conversation.arguments import PEOPLE, World
-from assistant.conversation.filling import ENDS, STARTS, sayable
+from assistant.conversation.filling import ENDS, SLOTS_OF, STARTS, sayable
 from assistant.conversation.grammar import Written
 from assistant.conversation.people import account, account_names, known
 from assistant.conversation.shortlist import terms
@@ -33,7 +33,7 @@ _BY = re.compile(
     re.IGNORECASE,
 )
 _BEFORE = re.compile(r"\s*(?:之前|以前|前|までに|まで|前に)")
-SPANNED = frozenset({"date", "datetime", "duration", "money", "int"})
+SPANNED = frozenset(SLOTS_OF)
 """Types whose values are spans of the sentence."""
 
 

@@ -35,7 +35,7 @@ _POLITE = {
 }
 _FILLERS = re.compile(
     r"(?<![\w'])(?:um+|uh+|erm?|hmm+|you know|like i said|i guess)(?![\w'@.])[\s,，]*"
-    r"|(?:嗯+|呃+|额|那个那个|就是说|怎么说呢)[\s,，、]*",
+    r"|(?:嗯+|呃+|那个那个|就是说|怎么说呢)[\s,，、]*|(?<![一-鿿])额+[\s,，、…]+",
     re.IGNORECASE,
 )
 _EDGE = "(?:(?<![A-Za-zÀ-ɏ])|(?![A-Za-zÀ-ɏ]))"

@@ -55,10 +55,6 @@ class Masked:
             text = text.replace(token(index), span.text)
         return text
 
-    def tokens_in(self, text: str) -> list[int]:
-        """Numbers of the spans whose token occurs in `text`."""
-        return [index for index in range(len(self.spans)) if token(index) in text]
-
     def of_kind(self, slot: str) -> list[int]:
         """Numbers of the spans that may fill a slot of that kind."""
         return [index for index, span in enumerate(self.spans) if fits(span, slot)]

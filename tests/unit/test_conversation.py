@@ -300,3 +300,9 @@ async def test_an_answer_without_a_language_of_its_own_keeps_the_conversations(t
     events = await talk.say("10:30")
     assert "浇花" in next(event for event in events if event.type == "reply").text
     assert "提醒" in next(event for event in events if event.type == "reply").text
+
+
+@pytest.mark.parametrize("text", ["我的余额是多少", "额，我的余额是多少", "嗯我的余额是多少"])
+async def test_a_filler_is_dropped_and_no_part_of_a_word(talk: Talk, text: str) -> None:
+    plan = await talk.services.conversation.plan(text)
+    assert (plan.via, [call.tool for call in plan.calls]) == ("intent", ["banking.balance"])
