@@ -78,7 +78,6 @@ async def serve(paths: Paths, loaded: Loaded, *, foreground: bool = True) -> Non
         await _announce_ready(stack)
         gc.freeze()  # what was loaded stays: no collection needs to walk through it
         gc.enable()
-        await _keep_running(stack, services.conversation.warm, "templates")
         _log.info("ready after %.2f s", time.monotonic() - started)
         await stopping.wait()
         _log.info("stopping")
@@ -167,7 +166,7 @@ async def assemble(
 
 
 def _planner(model: LanguageModel, skills: Skills, sentences: Sentences, config: Config, switches: Switches) -> Planner:
-    examples = Examples([bundled_sentences().with_name("examples.yaml"), *skills.example_files()], skills)
+    examples = Examples([bundled_sentences().with_name("examples.jsonl"), *skills.example_files()], skills)
     return Planner(
         model,
         Shortlist(skills.tools(), lambda: sentences.examples, examples.texts),

@@ -1,12 +1,14 @@
 """Requests like the present one and the lines they should become, shown to the model: from the skills' own tables.
 
-`examples.yaml` of a skill is what its templates are tested with; `examples.more.yaml` holds what no template knows, in
-six languages, with times in words.
+`examples.jsonl` of a skill is what its templates are tested with, read with the sample user and now = 2026-11-23T10:00
+(a Monday) in Europe/Berlin; `examples.more.jsonl` holds what no template knows, in six languages, with times in words.
+One JSON object a line: `text`, `lang`, and `tool` with `args`, or several `calls`, or what to `say`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -17,7 +19,6 @@ from assistant.conversation.filling import SLOTS_OF, sayable
 from assistant.conversation.prompt import ACT, REPLY, call_line
 from assistant.conversation.shortlist import Ranking
 from assistant.conversation.spans import mask
-from assistant.locale.catalogue import read_rows
 from assistant.models import Call
 from assistant.skillkit.loader import Skills
 
@@ -45,7 +46,7 @@ class Examples:
 
     @cached_property
     def _all(self) -> list[Example]:
-        """Read at the first request that needs the model, which takes seconds anyway: no start waits for it."""
+        """Read at the first request that needs the model: no start waits for it."""
         known = {tool.name for tool in self._skills.tools()}
         found = [_example(row) for file in self._files for row in read_rows(file)]
         return [one for one in found if one.tools <= known and (one.calls or one.reply)]
@@ -107,6 +108,11 @@ class Examples:
                 used.add(free[0])
                 args[name] = masked.spans[free[0]].text
         return args
+
+
+def read_rows(file: Path) -> Sequence[Mapping[str, Any]]:
+    """A table of examples, row by row."""
+    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
 
 
 def _example(row: Mapping[str, Any]) -> Example:

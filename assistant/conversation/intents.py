@@ -5,16 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from hassil import Intents as Templates
-from hassil import RecognizeResult, SlotList, TextSlotList, recognize_all
+from hassil import IntentData, Intents, RecognizeResult, SlotList, TextSlotList, WildcardSlotList, recognize_all
+from hassil.intents import Intent
 from hassil.util import PUNCTUATION_STR
 
 from assistant.conversation.arguments import PEOPLE, several
 from assistant.conversation.people import account_names, encloses_a_name
-from assistant.conversation.shortlist import Ranking, plain_template
+from assistant.conversation.prefilter import Prefilter
 from assistant.conversation.spans import Masked, token
 from assistant.locale import LANGUAGES
 from assistant.locale.catalogue import read
@@ -55,10 +57,6 @@ _FRONT = " \t\n。!！?？…～,，;；"
 
 _TEXTS = frozenset({"body", "note", "text", "fact", "question", "do", "query", "reference", "interests"})
 _WIDE = re.compile(r"[,，;；]\s*\S")
-_LIKELY = 30
-_FAR = 0.12
-"""Below this relevance no template of any tool is like the sentence."""
-_NOTHING = Masked("", (), "", "")
 
 
 @dataclass(frozen=True)
@@ -75,21 +73,55 @@ class Match:
     """Whether a short value (a place, a name) goes over a comma."""
 
 
+@dataclass(frozen=True)
+class _Template:
+    """One template; it is parsed when the first sentence comes that may match it."""
+
+    tool: str
+    sentence: str
+    args: Mapping[str, Any]
+
+    @cached_property
+    def data(self) -> IntentData:
+        return IntentData([self.sentence], metadata={"args": self.args})
+
+    @cached_property
+    def wildcards(self) -> dict[str, SlotList]:
+        names = {name for name, _ in SLOT.findall(self.sentence)}
+        return {name: WildcardSlotList(name) for name in names.difference(SPAN_SLOTS, LIVE_SLOTS)}
+
+
 class Sentences:
     """All templates of the loaded skills."""
 
     def __init__(self, files: Iterable[Path]) -> None:
-        self._entries: dict[str, dict[str, list[dict[str, Any]]]] = {language: {} for language in LANGUAGES}
-        self._templates: dict[tuple[str, str], Templates] = {}
-        self._rankings: dict[str, Ranking] = {}
-        self._times: dict[str, set[str]] = {}
-        self.examples: dict[str, list[str]] = {}
-        """By tool: its templates' texts, for the shortlist."""
+        self._templates: dict[str, list[_Template]] = {language: [] for language in LANGUAGES}
+        self._prefilters: dict[str, Prefilter] = {}
         for file in files:
             for language, tools in read(file).items():
-                for tool, entries in tools.items():
-                    self._entries[language].setdefault(tool, []).extend(entries)
-                    self._know(tool, entries)
+                self._templates[language] += [
+                    _Template(tool, sentence, entry.get("args", {}))
+                    for tool, entries in tools.items()
+                    for entry in entries
+                    for sentence in entry["sentences"]
+                ]
+
+    @cached_property
+    def examples(self) -> dict[str, list[str]]:
+        """By tool: its templates' texts, for the shortlist."""
+        found: dict[str, list[str]] = {}
+        for template in chain.from_iterable(self._templates.values()):
+            found.setdefault(template.tool, []).append(template.sentence)
+        return found
+
+    @cached_property
+    def _times(self) -> dict[str, set[str]]:
+        """By tool: the kinds of times that its templates have a place for."""
+        found: dict[str, set[str]] = {}
+        for tool, sentences in self.examples.items():
+            names = (name for sentence in sentences for name, _ in SLOT.findall(sentence))
+            found[tool] = set(_TIMES).intersection(names)
+        return found
 
     def match(self, masked: Masked, language: Language, user: UserContext | None = None) -> Match | None:
         """The surest match of the whole sentence, or None. Contacts and accounts are the user's."""
@@ -110,31 +142,19 @@ class Sentences:
                 return found
         return []
 
-    def warm(self) -> None:
-        """Compile all templates, which hassil does at the first match: so that no person waits for it."""
-        lists = {**_lists(_NOTHING), **_live_lists(UserContext())}
-        for language in LANGUAGES:
-            for tool in self._entries[language]:
-                list(recognize_all("…", self._of(language, tool), slot_lists=lists))
-
     def _recognize(
         self, text: str, masked: Masked, language: Language, live: Mapping[str, SlotList]
     ) -> Iterable[RecognizeResult]:
-        lists = {**_lists(masked), **live}
-        for tool in self._likely(text, language):
-            yield from recognize_all(text, self._of(language, tool), slot_lists=lists, language=language)
-
-    def _likely(self, text: str, language: str) -> list[str]:
-        """The tools whose templates share the most with the sentence: trying all would take 30 ms and more."""
-        if language not in self._rankings:
-            templates = {
-                tool: [plain_template(sentence) for entry in entries for sentence in entry["sentences"]]
-                for tool, entries in self._entries[language].items()
-            }
-            self._rankings[language] = Ranking(templates)
-        ranking = self._rankings[language]
-        likely = set(ranking.rank(text)[:_LIKELY] if ranking.relevance(text) > _FAR else ())
-        return [tool for tool in self._entries[language] if tool in likely]  # of equal matches the first wins
+        templates = self._templates[language]
+        if language not in self._prefilters:
+            self._prefilters[language] = Prefilter(template.sentence for template in templates)
+        intents: dict[str, Intent] = {}
+        wildcards: dict[str, SlotList] = {}
+        for number in self._prefilters[language].candidates(text):
+            template = templates[number]
+            intents.setdefault(template.tool, Intent(template.tool)).data.append(template.data)
+            wildcards |= template.wildcards
+        return recognize_all(text, Intents(language, intents), slot_lists={**wildcards, **_lists(masked), **live})
 
     def _read(self, result: RecognizeResult, masked: Masked, text: str) -> Match:
         slots: dict[str, str] = {}
@@ -172,29 +192,6 @@ class Sentences:
                         slots[name] = re.sub(_LEFT_OVER, "", words.replace(mark, "").strip(_END))
                         return {kind: index}
         return {}
-
-    def _know(self, tool: str, entries: Iterable[Mapping[str, Any]]) -> None:
-        for entry in entries:
-            for sentence in entry["sentences"]:
-                names = {name for name, _ in SLOT.findall(sentence)}
-                self._times.setdefault(tool, set()).update(names.intersection(_TIMES))
-                self.examples.setdefault(tool, []).append(sentence)
-
-    def _of(self, language: str, tool: str) -> Templates:
-        """The compiled templates of one tool."""
-        if (language, tool) not in self._templates:
-            entries = self._entries[language][tool]
-            sentences = [sentence for entry in entries for sentence in entry["sentences"]]
-            names = {name for sentence in sentences for name, _ in SLOT.findall(sentence)}
-            blocks = [{"sentences": one["sentences"], "metadata": {"args": one.get("args", {})}} for one in entries]
-            self._templates[language, tool] = Templates.from_dict(
-                {
-                    "language": language,
-                    "intents": {tool: {"data": blocks}},
-                    "lists": {name: {"wildcard": True} for name in names.difference(SPAN_SLOTS, LIVE_SLOTS)},
-                }
-            )
-        return self._templates[language, tool]
 
 
 def _overreaches(match: Match, user: UserContext) -> bool:

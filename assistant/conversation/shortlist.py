@@ -65,34 +65,39 @@ class Ranking:
     """Texts by name, ranked against a query."""
 
     def __init__(self, texts: Mapping[str, Sequence[str]]) -> None:
-        self._terms = {name: Counter(pieces(lines)) for name, lines in texts.items()}
-        self._average = sum(sum(bag.values()) for bag in self._terms.values()) / max(1, len(self._terms))
-        self._documents = Counter(term for bag in self._terms.values() for term in bag)
+        self._count = len(texts)
+        self._postings: dict[str, list[tuple[str, int]]] = {}
+        lengths: dict[str, int] = {}
+        for name, lines in texts.items():
+            bag = Counter(pieces(lines))
+            lengths[name] = bag.total()
+            for term, count in bag.items():
+                self._postings.setdefault(term, []).append((name, count))
+        average = sum(lengths.values()) / max(1, self._count) or 1
+        self._damping = {name: _K1 * (1 - _B + _B * length / average) for name, length in lengths.items()}
 
     def rank(self, text: str) -> list[str]:
         """The names that share a term with `text`, the likeliest first; ties by name, so that prompts stay the same."""
-        query = set(pieces([text]))
-        scores = {name: self._score(query, bag) for name, bag in self._terms.items()}
-        return sorted((name for name, score in scores.items() if score > 0), key=lambda name: (-scores[name], name))
+        scores = self._scores(set(pieces([text])))
+        return sorted(scores, key=lambda name: (-scores[name], name))
 
     def relevance(self, text: str) -> float:
         """The best score as a share of what the words of `text` could weigh."""
         query = set(pieces([text]))
-        weight = sum(self._rarity(term) for term in query)
-        best = max((self._score(query, bag) for bag in self._terms.values()), default=0.0)
-        return best / max(1.0, weight)
+        weight = sum(self._rarity(len(self._postings.get(term, ()))) for term in query)
+        return max(self._scores(query).values(), default=0.0) / max(1.0, weight)
 
-    def _rarity(self, term: str) -> float:
-        seen = self._documents[term]
-        return math.log(1 + (len(self._terms) - seen + 0.5) / (seen + 0.5))
+    def _rarity(self, seen: int) -> float:
+        return math.log(1 + (self._count - seen + 0.5) / (seen + 0.5))
 
-    def _score(self, query: Iterable[str], bag: Counter[str]) -> float:
-        length = sum(bag.values()) / (self._average or 1)
-        score = 0.0
-        for term in query:
-            if count := bag.get(term, 0):
-                score += self._rarity(term) * count * (_K1 + 1) / (count + _K1 * (1 - _B + _B * length))
-        return score
+    def _scores(self, query: Iterable[str]) -> dict[str, float]:
+        scores: dict[str, float] = {}
+        for term in sorted(query):  # sums of floats depend on their order, and a set's changes from run to run
+            found = self._postings.get(term, ())
+            rarity = self._rarity(len(found))
+            for name, count in found:
+                scores[name] = scores.get(name, 0.0) + rarity * count * (_K1 + 1) / (count + self._damping[name])
+        return scores
 
 
 def plain_template(sentence: str) -> str:

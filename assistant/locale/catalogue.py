@@ -7,7 +7,7 @@ The program's own sentences lie in `assistant/locale/<language>/*.yaml`, a file 
 from __future__ import annotations
 
 import string
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from functools import cache
@@ -86,11 +86,6 @@ def _below(prefix: str, key: str) -> str:
 def read(file: Path) -> Mapping[str, Any]:
     """A YAML file's mapping; empty for an empty file."""
     return YAML(typ="safe", pure=False).load(file.read_text(encoding="utf-8")) or {}
-
-
-def read_rows(file: Path) -> Sequence[Mapping[str, Any]]:
-    """A YAML file's list of mappings; empty for an empty file."""
-    return YAML(typ="safe", pure=False).load(file.read_text(encoding="utf-8")) or []
 
 
 def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, str]:

@@ -357,7 +357,7 @@ class Skills:
     def example_files(self) -> list[Path]:
         """The tables of requests of the bundled skills; what another skill's folder says teaches the model nothing."""
         folders = [skill.folder for name, skill in sorted(self.loaded.items()) if self.known[name].bundled]
-        files = [folder / name for folder in folders for name in ("examples.yaml", "examples.more.yaml")]
+        files = [folder / name for folder in folders for name in ("examples.jsonl", "examples.more.jsonl")]
         return [file for file in files if file.is_file()]
 
     async def aclose(self) -> None:

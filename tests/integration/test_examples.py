@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ruamel.yaml import YAML
-
+from assistant.conversation.examples import read_rows
 from assistant.memory.users import read_user
 from assistant.models import UserContext
 from assistant.resources import bundled
@@ -16,8 +15,8 @@ def examples() -> list[tuple[str, dict[str, object]]]:
 
     return [
         (file.parent.name, row)
-        for file in sorted(bundled("skills").glob("*/examples.yaml"))
-        for row in YAML(typ="safe").load(file.read_text(encoding="utf-8"))
+        for file in sorted(bundled("skills").glob("*/examples.jsonl"))
+        for row in read_rows(file)
     ]
 
 

@@ -13,9 +13,8 @@ from assistant.locale import catalogue
 # A daemon reads, compiles and indexes each file once in its life; the hundred of them in one test process need not do
 # it each time. Patched before the modules that take these names are imported.
 catalogue.read = functools.cache(catalogue.read)
-catalogue.read_rows = functools.cache(catalogue.read_rows)
 
-from assistant.conversation import examples, intents, shortlist  # noqa: E402
+from assistant.conversation import examples, shortlist  # noqa: E402
 
 
 def _once(make: Callable[..., Any], key: Callable[..., str]) -> Callable[..., Any]:
@@ -31,11 +30,8 @@ def _once(make: Callable[..., Any], key: Callable[..., str]) -> Callable[..., An
 
 
 _ranking = _once(shortlist.Ranking, str)
-for module in (examples, intents, shortlist):
+for module in (examples, shortlist):
     module.Ranking = _ranking  # type: ignore[attr-defined]
-intents.Sentences._of = _once(  # type: ignore[method-assign]
-    intents.Sentences._of, lambda self, language, tool: f"{language} {tool} {self._entries[language][tool]}"
-)
 
 
 @pytest.fixture(autouse=True)

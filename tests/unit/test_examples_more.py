@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from assistant.conversation.claims import claims_a_deed
+from assistant.conversation.examples import read_rows
 from assistant.conversation.filling import sayable
-from assistant.locale.catalogue import read_rows
 from assistant.models import UserContext
 from assistant.resources import bundled
 from assistant.skillkit.loader import Skills
@@ -23,10 +23,10 @@ FLAGS = {"read", "unread", "flagged", "unflagged"}
 PROGRAM = Path(__file__).parents[2] / "assistant"
 ROWS = [
     (file.parent.name, row)
-    for file in sorted(bundled("skills").glob("*/examples.more.yaml"))
+    for file in sorted(bundled("skills").glob("*/examples.more.jsonl"))
     for row in read_rows(file)
 ]
-SPOKEN = read_rows(PROGRAM / "conversation" / "examples.yaml")
+SPOKEN = read_rows(PROGRAM / "conversation" / "examples.jsonl")
 
 
 def calls(row: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -63,7 +63,7 @@ async def test_every_tool_is_asked_for_in_every_language(skills: Skills) -> None
     for _, row in ROWS:
         for call in calls(row):
             spoken[call["tool"]].add(row["lang"])
-    bundled_skills = {path.name for path in bundled("skills").iterdir() if (path / "examples.more.yaml").is_file()}
+    bundled_skills = {path.name for path in bundled("skills").iterdir() if (path / "examples.more.jsonl").is_file()}
     wanted = {tool.name for tool in skills.tools() if tool.skill in bundled_skills}
     assert wanted
     assert not {name: LANGUAGES - spoken[name] for name in wanted if spoken[name] != LANGUAGES}

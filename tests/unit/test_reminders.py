@@ -12,11 +12,11 @@ import pytest
 
 from assistant.automation.schedules import Due, SqlSchedules
 from assistant.clock import FrozenClock
+from assistant.conversation.examples import read_rows
 from assistant.conversation.intents import Sentences
 from assistant.conversation.spans import mask
 from assistant.errors import AskAgain, NotFound, Rejected
 from assistant.locale import Catalogue
-from assistant.locale.catalogue import read
 from assistant.models import Language, Notice, Operation
 from assistant.ports import Scheduled
 from assistant.resources import bundled
@@ -255,8 +255,7 @@ def _examples() -> list[tuple[str, dict[str, Any]]]:
     return [
         (row["text"], dict(row))
         for skill in ("reminders", "system")
-        for row in read(bundled("skills") / skill / "examples.yaml")
-        if isinstance(row, dict)
+        for row in read_rows(bundled("skills") / skill / "examples.jsonl")
     ]
 
 

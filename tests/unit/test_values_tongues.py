@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
+from assistant.conversation.examples import read_rows
 from assistant.conversation.language import detect
 from assistant.values import (
     Moment,
@@ -351,8 +352,8 @@ def test_english_and_chinese_expressions_are_never_read_by_other_rules(name: str
 
 @cache
 def _rows() -> list[dict[str, object]]:
-    paths = sorted(ROOT.glob("skills/*/examples*.yaml"))
-    return [row for path in paths for row in YAML(typ="safe").load(path.read_text(encoding="utf-8"))]
+    paths = sorted(ROOT.glob("skills/*/examples*.jsonl"))
+    return [row for path in paths for row in read_rows(path)]
 
 
 def _examples(language: str) -> list[str]:

@@ -1,0 +1,77 @@
+"""Which templates can match a sentence at all: those whose own words are all in it.
+
+Read from a template's text, so that hassil parses only the few that can match. Leaves out none that hassil would match.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+Clause = tuple[str, ...]
+"""Lower-case words of which the sentence must hold at least one, as a part of a word or whole."""
+
+_PART = re.compile(r"\{[^}]*\}|[\[\]()|]|[^\[\]()|{}]+")
+_WORD = re.compile(r"[^\W_]+")
+_UNREAD = re.compile(r"[;<\\]")
+"""Permutations, rules, escapes: too rare to be read here."""
+
+
+def clauses(template: str) -> tuple[Clause, ...]:
+    """What a sentence must hold to match `template` (hassil's notation): one word of each clause. Empty: anything."""
+    if _UNREAD.search(template):
+        return ()
+    branches = _branches(part.group() for part in _PART.finditer(template.casefold()))
+    return tuple(branches[0] if len(branches) == 1 else _either(branches))
+
+
+class Prefilter:
+    """An index of templates by their narrowest clause, which leaves few to look at."""
+
+    def __init__(self, templates: Iterable[str]) -> None:
+        self._needed = [clauses(template) for template in templates]
+        self._by_word: dict[str, list[int]] = {}
+        self._open: list[int] = []
+        for number, needed in enumerate(self._needed):
+            if needed:
+                for word in _narrowest(needed):
+                    self._by_word.setdefault(word, []).append(number)
+            else:
+                self._open.append(number)
+
+    def candidates(self, sentence: str) -> list[int]:
+        """The numbers of the templates that may match, in order."""
+        said = sentence.casefold()
+        found = {number for word, numbers in self._by_word.items() if word in said for number in numbers}
+        kept = (one for one in found if all(any(word in said for word in clause) for clause in self._needed[one]))
+        return sorted((*self._open, *kept))
+
+
+def _branches(parts: Iterator[str]) -> list[list[Clause]]:
+    """The clauses of each alternative up to the end of a group."""
+    branches: list[list[Clause]] = [[]]
+    for part in parts:
+        if part in (")", "]"):
+            break
+        if part == "|":
+            branches.append([])
+        elif part == "[":
+            _branches(parts)
+        elif part == "(":
+            inner = _branches(parts)
+            branches[-1] += inner[0] if len(inner) == 1 else _either(inner)
+        elif not part.startswith("{"):
+            branches[-1] += [(word,) for word in _WORD.findall(part)]
+    return branches
+
+
+def _either(branches: list[list[Clause]]) -> list[Clause]:
+    """One of the branches is there, so at least one of the words that they need most narrowly."""
+    if not all(branches):
+        return []
+    return [tuple(word for branch in branches for word in _narrowest(branch))]
+
+
+def _narrowest(needed: Sequence[Clause]) -> Clause:
+    """The clause that fewest sentences hold: of the fewest words, the longest."""
+    return min(needed, key=lambda clause: (len(clause), -len(clause[0])))
