@@ -169,7 +169,7 @@ def _planner(model: LanguageModel, skills: Skills, sentences: Sentences, config:
     examples = Examples([bundled_sentences().with_name("examples.jsonl"), *skills.example_files()], skills)
     return Planner(
         model,
-        Shortlist(skills.tools(), lambda: sentences.examples, examples.texts),
+        Shortlist(skills.tools(), lambda: sentences.examples, examples.by_tool),
         examples,
         name=config.assistant.name,
         size=config.conversation.shortlist,

@@ -17,9 +17,8 @@ from typing import Any
 
 from assistant.conversation.filling import SLOTS_OF, sayable
 from assistant.conversation.prompt import ACT, REPLY, call_line
-from assistant.conversation.shortlist import Ranking
+from assistant.conversation.shortlist import Bag, Ranking, bag_of
 from assistant.conversation.spans import mask
-from assistant.models import Call
 from assistant.skillkit.loader import Skills
 
 
@@ -28,13 +27,14 @@ class Example:
     """A request and what it becomes: a call, `args` as the table has them (times in ISO or in words), or an answer."""
 
     text: str
-    calls: tuple[Call, ...] = ()
+    calls: Sequence[Mapping[str, Any]] = ()
+    """`tool` and `args` of each."""
     reply: str = ""
 
-    @property
+    @cached_property
     def tools(self) -> set[str]:
         """What it calls."""
-        return {call.tool for call in self.calls}
+        return {call["tool"] for call in self.calls}
 
 
 class Examples:
@@ -52,16 +52,22 @@ class Examples:
         return [one for one in found if one.tools <= known and (one.calls or one.reply)]
 
     @cached_property
-    def _ranking(self) -> Ranking:
-        return Ranking({str(number): [one.text] for number, one in enumerate(self._all)})
-
-    def texts(self) -> dict[str, list[str]]:
-        """The requests by tool."""
-        by_tool: dict[str, list[str]] = {}
-        for one in self._all:
+    def _indexed(self) -> tuple[Ranking, Mapping[str, Bag]]:
+        bags: dict[str, Bag] = {}
+        by_tool: dict[str, Bag] = {}
+        for number, one in enumerate(self._all):
+            bags[str(number)] = bag = bag_of([one.text])
             for tool in one.tools:
-                by_tool.setdefault(tool, []).append(one.text)
-        return by_tool
+                by_tool.setdefault(tool, Bag()).update(bag)
+        return Ranking(bags), by_tool
+
+    @property
+    def _ranking(self) -> Ranking:
+        return self._indexed[0]
+
+    def by_tool(self) -> Mapping[str, Bag]:
+        """The words of each tool's requests."""
+        return self._indexed[1]
 
     def nearest(self, text: str) -> set[str]:
         """The tools of the nearest request."""
@@ -87,15 +93,16 @@ class Examples:
     def _line(self, example: Example, now: datetime) -> str:
         if example.reply:
             return f"{REPLY}{example.reply}"
-        return ACT + "\n".join(call_line(call.tool, self._said(call, example.text, now)) for call in example.calls)
+        lines = (call_line(call["tool"], self._said(call, example.text, now)) for call in example.calls)
+        return ACT + "\n".join(lines)
 
-    def _said(self, call: Call, text: str, now: datetime) -> dict[str, Any]:
+    def _said(self, call: Mapping[str, Any], text: str, now: datetime) -> dict[str, Any]:
         """The arguments with times and amounts as they stand in the request."""
-        names = sayable(self._skills.tool(call.tool), self._skills)
+        names = sayable(self._skills.tool(call["tool"]), self._skills)
         masked = mask(text, now)
         used: set[int] = set()
         args: dict[str, Any] = {}
-        for name, value in call.args.items():
+        for name, value in call.get("args", {}).items():
             argument = names.get(name)
             if argument is None or name == "recurrence":
                 continue
@@ -118,5 +125,4 @@ def read_rows(file: Path) -> Sequence[Mapping[str, Any]]:
 def _example(row: Mapping[str, Any]) -> Example:
     if "say" in row:
         return Example(row["text"], reply=row["say"])
-    calls = row.get("calls") or ([row] if row.get("tool") else [])
-    return Example(row["text"], tuple(Call(tool=one["tool"], args=one.get("args", {})) for one in calls))
+    return Example(row["text"], row.get("calls") or ([row] if row.get("tool") else []))

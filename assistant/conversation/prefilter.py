@@ -12,6 +12,7 @@ Clause = tuple[str, ...]
 """Lower-case words of which the sentence must hold at least one, as a part of a word or whole."""
 
 _PART = re.compile(r"\{[^}]*\}|[\[\]()|]|[^\[\]()|{}]+")
+_GROUP = re.compile(r"\{[^{}]*\}|\[[^\[\]]*\]|\([^()]*\)")
 _WORD = re.compile(r"[^\W_]+")
 _UNREAD = re.compile(r"[;<\\]")
 """Permutations, rules, escapes: too rare to be read here."""
@@ -29,12 +30,13 @@ class Prefilter:
     """An index of templates by their narrowest clause, which leaves few to look at."""
 
     def __init__(self, templates: Iterable[str]) -> None:
-        self._needed = [clauses(template) for template in templates]
+        self._templates = tuple(templates)
         self._by_word: dict[str, list[int]] = {}
         self._open: list[int] = []
-        for number, needed in enumerate(self._needed):
-            if needed:
-                for word in _narrowest(needed):
+        self._needed: dict[int, tuple[Clause, ...]] = {}
+        for number, template in enumerate(self._templates):
+            if key := _key(template):
+                for word in key:
                     self._by_word.setdefault(word, []).append(number)
             else:
                 self._open.append(number)
@@ -43,8 +45,22 @@ class Prefilter:
         """The numbers of the templates that may match, in order."""
         said = sentence.casefold()
         found = {number for word, numbers in self._by_word.items() if word in said for number in numbers}
-        kept = (one for one in found if all(any(word in said for word in clause) for clause in self._needed[one]))
+        kept = (one for one in found if all(any(word in said for word in clause) for clause in self._clauses(one)))
         return sorted((*self._open, *kept))
+
+    def _clauses(self, number: int) -> tuple[Clause, ...]:
+        if number not in self._needed:
+            self._needed[number] = clauses(self._templates[number])
+        return self._needed[number]
+
+
+def _key(template: str) -> Clause:
+    """A clause that few sentences hold: the longest word that stands in no group, else one out of its groups."""
+    outside = template
+    while (inner := _GROUP.sub(" ", outside)) != outside:
+        outside = inner
+    words = () if _UNREAD.search(template) or "|" in outside else _WORD.findall(outside.casefold())
+    return (max(words, key=len),) if words else _narrowest(clauses(template))
 
 
 def _branches(parts: Iterator[str]) -> list[list[Clause]]:
@@ -74,4 +90,4 @@ def _either(branches: list[list[Clause]]) -> list[Clause]:
 
 def _narrowest(needed: Sequence[Clause]) -> Clause:
     """The clause that fewest sentences hold: of the fewest words, the longest."""
-    return min(needed, key=lambda clause: (len(clause), -len(clause[0])))
+    return min(needed, key=lambda clause: (len(clause), -len(clause[0])), default=())

@@ -21,28 +21,33 @@ _EAST = re.compile(r"[㐀-䶿一-鿿぀-ヿー]")
 _ACCENTS = re.compile("[\u0300-\u036f]")
 _RUN = 5
 _K1, _B = 1.2, 0.5
+Bag = Counter[str]
 
 
 class Shortlist:
     """An index of all tools, made once."""
 
-    def __init__(self, tools: Sequence[Tool], *sentences: Callable[[], Mapping[str, Sequence[str]]]) -> None:
+    def __init__(
+        self,
+        tools: Sequence[Tool],
+        templates: Callable[[], Mapping[str, Sequence[str]]],
+        examples: Callable[[], Mapping[str, Bag]],
+    ) -> None:
+        """`templates` and `examples` by tool; they are asked for at the first request."""
         self._tools = {tool.name: tool for tool in tools}
-        self._sentences = sentences
+        self._templates = templates
+        self._examples = examples
 
     @cached_property
     def _index(self) -> Ranking:
-        sources = [source() for source in self._sentences]
-        return Ranking(
-            {
-                name: [
-                    name.replace(".", " ").replace("_", " "),
-                    tool.schema.description,
-                    *(plain_template(text) for source in sources for text in source.get(name, ())),
-                ]
-                for name, tool in self._tools.items()
-            }
-        )
+        templates, examples = self._templates(), self._examples()
+        bags = {}
+        for name, tool in self._tools.items():
+            title = name.replace(".", " ").replace("_", " ")
+            told = bag_of([title, tool.schema.description, *map(plain_template, templates.get(name, ()))])
+            told.update(examples.get(name, {}))
+            bags[name] = told
+        return Ranking(bags)
 
     def pick(self, text: str, limit: int | None) -> list[Tool]:
         """At most `limit` tools, the likeliest first. All of them without a limit,
@@ -62,64 +67,59 @@ class Shortlist:
 
 
 class Ranking:
-    """Texts by name, ranked against a query."""
+    """Texts by name, as the bags of their pieces, ranked against a query."""
 
-    def __init__(self, texts: Mapping[str, Sequence[str]]) -> None:
-        self._count = len(texts)
+    def __init__(self, bags: Mapping[str, Bag]) -> None:
+        self._bags = bags
         self._postings: dict[str, list[tuple[str, int]]] = {}
-        lengths: dict[str, int] = {}
-        for name, lines in texts.items():
-            bag = Counter(pieces(lines))
-            lengths[name] = bag.total()
-            for term, count in bag.items():
-                self._postings.setdefault(term, []).append((name, count))
-        average = sum(lengths.values()) / max(1, self._count) or 1
+        lengths = {name: bag.total() for name, bag in bags.items()}
+        average = sum(lengths.values()) / max(1, len(bags)) or 1
         self._damping = {name: _K1 * (1 - _B + _B * length / average) for name, length in lengths.items()}
 
     def rank(self, text: str) -> list[str]:
         """The names that share a term with `text`, the likeliest first; ties by name, so that prompts stay the same."""
-        scores = self._scores(set(pieces([text])))
+        scores = self._scores(set(bag_of([text])))
         return sorted(scores, key=lambda name: (-scores[name], name))
 
     def relevance(self, text: str) -> float:
         """The best score as a share of what the words of `text` could weigh."""
-        query = set(pieces([text]))
-        weight = sum(self._rarity(len(self._postings.get(term, ()))) for term in query)
+        query = set(bag_of([text]))
+        weight = sum(self._rarity(len(self._found(term))) for term in query)
         return max(self._scores(query).values(), default=0.0) / max(1.0, weight)
 
+    def _found(self, term: str) -> list[tuple[str, int]]:
+        """Who has the term, and how often; looked for at its first use, since an index of all would slow each start."""
+        if term not in self._postings:
+            self._postings[term] = [(name, bag[term]) for name, bag in self._bags.items() if term in bag]
+        return self._postings[term]
+
     def _rarity(self, seen: int) -> float:
-        return math.log(1 + (self._count - seen + 0.5) / (seen + 0.5))
+        return math.log(1 + (len(self._bags) - seen + 0.5) / (seen + 0.5))
 
     def _scores(self, query: Iterable[str]) -> dict[str, float]:
         scores: dict[str, float] = {}
         for term in sorted(query):  # sums of floats depend on their order, and a set's changes from run to run
-            found = self._postings.get(term, ())
+            found = self._found(term)
             rarity = self._rarity(len(found))
             for name, count in found:
                 scores[name] = scores.get(name, 0.0) + rarity * count * (_K1 + 1) / (count + self._damping[name])
         return scores
 
 
+def bag_of(texts: Iterable[str]) -> Bag:
+    """How often each piece is in the texts: `terms`, single Chinese and Japanese characters, and runs of five letters,
+    in which compounds and endings meet ("Sparkonto")."""
+    whole = "\n".join(texts)
+    bag = Counter(_EAST.findall(whole))
+    for word, count in Counter(_WORD.findall(_bare(whole))).items():
+        for piece in (*_terms_of(word), *_runs_of(word)):
+            bag[piece] += count
+    return bag
+
+
 def plain_template(sentence: str) -> str:
     """The words of a template, without its slots and marks."""
     return _TEMPLATE_MARKS.sub(" ", sentence)
-
-
-def pieces(texts: Iterable[str]) -> list[str]:
-    """`terms`, single characters, and runs of five letters: compounds and endings meet ("Sparkonto")."""
-    texts = list(texts)
-    found = terms(texts)
-    characters = [one for text in texts for one in _EAST.findall(text)]
-    return (
-        found
-        + characters
-        + [
-            word[start : start + _RUN]
-            for word in found
-            if len(word) > _RUN and not _EAST.match(word)
-            for start in range(len(word) - _RUN + 1)
-        ]
-    )
 
 
 def _bare(text: str) -> str:
@@ -131,11 +131,17 @@ def _bare(text: str) -> str:
 
 def terms(texts: Iterable[str]) -> list[str]:
     """Lower-case words without accents, and pairs of neighbouring Chinese and Japanese characters."""
-    found: list[str] = []
-    for text in texts:
-        for word in _WORD.findall(_bare(text)):
-            if not _EAST.match(word):
-                found.append(word[:-1] if len(word) > 3 and word.endswith("s") else word)
-            else:
-                found.extend(word[index : index + 2] for index in range(max(1, len(word) - 1)))
-    return found
+    return [term for text in texts for word in _WORD.findall(_bare(text)) for term in _terms_of(word)]
+
+
+def _terms_of(word: str) -> list[str]:
+    if _EAST.match(word):
+        return [word[index : index + 2] for index in range(max(1, len(word) - 1))]
+    return [word[:-1] if len(word) > 3 and word.endswith("s") else word]
+
+
+def _runs_of(word: str) -> list[str]:
+    if _EAST.match(word):
+        return []
+    [bare] = _terms_of(word)
+    return [bare[start : start + _RUN] for start in range(len(bare) - _RUN + 1)] if len(bare) > _RUN else []

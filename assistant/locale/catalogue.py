@@ -85,7 +85,7 @@ def _below(prefix: str, key: str) -> str:
 
 def read(file: Path) -> Mapping[str, Any]:
     """A YAML file's mapping; empty for an empty file."""
-    return YAML(typ="safe", pure=False).load(file.read_text(encoding="utf-8")) or {}
+    return YAML(typ="safe", plug_ins=[]).load(file.read_text(encoding="utf-8")) or {}
 
 
 def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, str]:

@@ -227,8 +227,11 @@ class LoadedSkill:
 
 def load(folder: Path, given: Mapping[str, Any] | None = None) -> LoadedSkill:
     """Import (or, if planned, declare) and check one skill with the user's settings. Raises SkillProblem."""
-    manifest = manifest_of(folder)
-    settings = settings_of(manifest, folder, given or {})
+    return _load(folder, manifest_of(folder), given or {})
+
+
+def _load(folder: Path, manifest: Manifest, given: Mapping[str, Any]) -> LoadedSkill:
+    settings = settings_of(manifest, folder, given)
     package = planned_package(folder, manifest) if manifest.planned else load_package(folder, manifest)
     tools = {
         name: BundledTool(f"{manifest.name}.{name}", declaration, package.schemas[name], package)
@@ -276,7 +279,7 @@ class Skills:
                 chosen = enabled.get(manifest.name, SkillSettings())
                 on = manifest.enabled if chosen.enabled is None else chosen.enabled
                 if self.claim(Known(manifest, one, bundled=True, enabled=on)) and on:
-                    self.loaded[manifest.name] = load(one, chosen.settings)
+                    self.loaded[manifest.name] = _load(one, manifest, chosen.settings)
             except SkillProblem as problem:
                 self.report(problem)
 

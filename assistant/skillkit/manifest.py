@@ -126,7 +126,7 @@ def read_manifest(folder: Path) -> Manifest:
     """Read and check `folder/skill.yaml`. Raises ConfigError with file, key and problem."""
     file = folder / "skill.yaml"
     try:
-        raw = YAML(typ="safe").load(file.read_text(encoding="utf-8"))
+        raw = YAML(typ="safe", plug_ins=[]).load(file.read_text(encoding="utf-8"))
         return Manifest.model_validate(raw)
     except OSError as error:
         raise ConfigError("config.unreadable", file=str(file), problem=error.strerror or str(error)) from error
