@@ -115,7 +115,8 @@ def _fits(expect: Mapping[str, Any], events: Sequence[Event]) -> bool:
             return not failed and (receipts if expect["kind"] == "approved" else bool(spoken))
         case kind:
             plan = {"kind": "call", "calls": _calls(events), "reply": spoken, "missing": []}
-            right = score({"expect": {"kind": "call", "calls": expect["calls"]}}, plan, Contract()).exact
+            calls = [{"args": {}, **call} for call in expect["calls"]]
+            right = score({"expect": {"kind": "call", "calls": calls}}, plan, Contract()).exact
             return right and ("approval-wanted" in kinds) == (kind == "approval") and "error" not in kinds
 
 

@@ -166,6 +166,7 @@ def completed(step: Step, text: str, masked: Masked, world: World) -> Step | Non
     """The open question's step with `text` as its answer; None where `text` is no answer to it."""
     about = step.about % len(step.calls)
     before, call, after = step.calls[:about], step.calls[about], step.calls[about + 1 :]
+    [call] = moved([call], -about, since=0)  # what it refers to stands before it, wherever it is put in the end
     tool = world.skills.tool(call.tool)
     name = step.missing[0]
     asked = tool.schema.argument(name)
@@ -184,7 +185,7 @@ def completed(step: Step, text: str, masked: Masked, world: World) -> Step | Non
             argument = _selector(lookups[0], tool, text, world)
         answered = step_for(tool, {**call.args, argument: text.strip()}, {}, masked, world, step.via)
     more = len(answered.calls) - 1
-    calls = (*before, *moved(answered.calls, about, since=0), *moved(after, more, since=about))
+    calls = (*before, *moved(answered.calls, about, since=-about), *moved(after, more, since=about))
     return answered.model_copy(update={"calls": calls, "about": about + more if answered.kind == "ask" else -1})
 
 

@@ -14,16 +14,16 @@ from datetime import datetime
 from functools import partial
 
 from assistant.config import ConversationSettings
-from assistant.conversation.arguments import World, completed, step_for
+from assistant.conversation.arguments import World
 from assistant.conversation.claims import claims_a_deed
 from assistant.conversation.execute import Executor, Work
-from assistant.conversation.followups import followed, pointing
-from assistant.conversation.intents import Match, Sentences
+from assistant.conversation.intents import Sentences
 from assistant.conversation.language import detect, supported
-from assistant.conversation.planner import Planned, Planner, joined
+from assistant.conversation.planner import Planned, Planner
 from assistant.conversation.record import Record
-from assistant.conversation.sessions import OpenQuestion, Sessions
-from assistant.conversation.spans import Masked, halves, mask
+from assistant.conversation.rules import Heard, Rules, settled
+from assistant.conversation.sessions import Sessions
+from assistant.conversation.spans import Masked, mask
 from assistant.errors import AskAgain, AssistantError, Cancelled, SkillFailed
 from assistant.events import (
     ApprovalWanted,
@@ -46,8 +46,6 @@ from assistant.skillkit.planned import not_there
 _log = logging.getLogger(__name__)
 _BARE_ANSWER = 2
 """So few words may answer a question in another script: a name, a number with its unit."""
-_ANSWERS = ("core.yes", "core.no", "core.undo")
-"""What answers a waiting approval; "cancel that" then means the approval, not what was done before."""
 
 
 class Conversation:
@@ -68,7 +66,7 @@ class Conversation:
         settings: ConversationSettings,
         templates: bool = True,
     ) -> None:
-        self._sentences = sentences
+        self._rules = Rules(sentences, skills, sessions, self._help)
         self._planner = planner
         self._executor = executor
         self._sessions = sessions
@@ -110,10 +108,10 @@ class Conversation:
         tongue = supported(language) or detect(text)
         world = self._world(tongue, now, user)
         masked = mask(text, world.now)
-        known = self._by_template(masked, world, tongue) or self._by_parts(masked, world, tongue)
+        known = self._rules.by_template(masked, world, tongue) or self._rules.by_parts(masked, world, tongue)
         planned = Planned.free(known if self._templates else None)
         if planned is None:
-            async for piece in self._by_model(text, masked, world, "", Priority.PERSON):
+            async for piece in self._by_model(text, masked, world, tongue, "", Priority.PERSON):
                 planned = piece if isinstance(piece, Planned) else planned
         assert planned is not None
         step, usage = planned.step, planned.usage
@@ -130,83 +128,82 @@ class Conversation:
 
     # --- deciding ----------------------------------------------------------------------------------------------
 
-    def _by_template(self, masked: Masked, world: World, language: Language) -> Step | None:
-        match = self._sentences.match(masked, language, world.user)
-        return self._step_of(match, masked, world, language) if match else None
-
-    def _step_of(self, match: Match, masked: Masked, world: World, language: Language) -> Step:
-        if match.tool.startswith("core."):
-            return Step(kind="reply", reply=self._help(language) if match.tool == "core.help" else "", via="intent")
-        tool = self._skills.tool(match.tool)
-        return step_for(tool, {**match.slots, **match.fixed}, match.times, masked, world, "intent")
-
     async def _by_model(
-        self, text: str, masked: Masked, world: World, session: str, priority: Priority
+        self, text: str, masked: Masked, world: World, language: Language, session: str, priority: Priority
     ) -> AsyncIterator[str | Planned]:
         if not self._planner.ready:
             yield Planned(Step(kind="escalate", via="model"), None)
             return
+        half = self._rules.half(masked, world, language) if self._templates else None
+        if half and self._planner.acts(half.other):
+            async for piece in self._planner.plan(half.other, mask(half.other, world.now), world, (), priority):
+                if isinstance(piece, Planned) and piece.step.kind in ("call", "ask"):
+                    yield Planned(half.with_other(piece.step), piece.usage)
+                    return
         history = self._sessions.history(session, self._settings.history_turns) if session else []
         async for piece in self._planner.plan(text, masked, world, history, priority):
             yield piece
 
-    def _by_parts(self, masked: Masked, world: World, language: Language) -> Step | None:
-        """Two whole requests in one sentence, each of which a template knows."""
-        for parts in halves(masked.said):
-            steps = [self._by_template(mask(part, world.now), world, language) for part in parts]
-            if all(step is not None and step.calls and step.kind == "call" for step in steps):
-                return joined([step for step in steps if step is not None])
-        return None
-
     # --- one turn ----------------------------------------------------------------------------------------------
 
     async def _take(self, turn: Turn, record: Record) -> AsyncIterator[Event]:
-        language = record.language
-        world = self._world(language, None, None)
-        masked = mask(turn.text, world.now)
-        match = self._sentences.match(masked, language, world.user)
-        waiting = self._approvals.pending(turn.session)
-        if match and match.tool in _ANSWERS and waiting and turn.present:
-            async for event in self._yes_or_no(match.tool == "core.yes", waiting, turn, record):
+        heard = self._rules.hear(turn, record.language, self._world(record.language, None, None))
+        taken = self._short_answer(heard, turn, record)
+        if taken is not None:
+            async for event in taken:
                 yield event
             return
-        if match and match.tool == "core.undo":
-            async for event in self._undo(turn, record):
-                yield event
-            return
-        question = self._sessions.take_question(turn.session)
-        if question and match and match.tool == "core.no":
-            yield record.say(self._text(language, "conversation.dropped"), "intent")
-            return
-        step = self._answered(question, match, turn.text, masked, world)
-        if step is not None and question is not None:
-            record.said = f"{question.said}\n{turn.text}"
-        if step is None:
-            step = await self._by_code(match, masked, world, record)
+        step = await self._by_code(heard, record)
         if step is None:
             priority = Priority.PERSON if turn.present else Priority.AUTOMATION
-            async for piece in self._by_model(turn.text, masked, world, turn.session, priority):
+            async for piece in self._by_model(
+                heard.text, heard.masked, heard.world, heard.language, turn.session, priority
+            ):
                 if isinstance(piece, Planned):
-                    step = piece.step
+                    step = settled(piece.step, heard)
                 else:
                     yield Token(turn=turn.id, session=turn.session, text=piece)
         assert step is not None
         async for event in self._follow(step, turn, record):
             yield event
 
-    async def _by_code(self, match: Match | None, masked: Masked, world: World, record: Record) -> Step | None:
-        """What templates and the turn before decide, without a model."""
-        session, language = record.turn.session, record.language
-        said, before = self._sessions.last_acted(session)
-        if match and match.tool not in ("core.yes", "core.no"):
-            return pointing(self._step_of(match, masked, world, language), before, self._skills)
-        leaning = followed(masked, language, before, self._effect(before[-1]), world) if before else None
-        if leaning is None:
-            return self._by_parts(masked, world, language)
-        record.said = f"{said}\n{record.said}"
-        if leaning.replaces and leaning.step.kind == "call":
-            await self._executor.withdraw(session, language)
-        return leaning.step
+    def _short_answer(self, heard: Heard, turn: Turn, record: Record) -> AsyncIterator[Event] | None:
+        """Yes, no, undo, thanks: to what waits for a yes, to the open question, or to nothing."""
+        waiting = self._approvals.pending(turn.session) if turn.present else []
+        if waiting and heard.answer in ("yes", "no"):
+            return self._yes_or_no(heard.answer == "yes", waiting, turn, record)
+        if heard.match is not None and heard.match.tool == "core.undo":
+            return self._undo(turn, record)
+        if heard.answer in ("no", "no_and_more") and (waiting or heard.question) and not heard.leaning:
+            if waiting:
+                return self._yes_or_no(False, waiting, turn, record)
+            self._sessions.drop_question(turn.session)
+            return self._saying(record, "conversation.dropped")
+        if heard.answer == "thanks":
+            return self._saying(record, "conversation.welcome")
+        if heard.answer in ("yes", "no") and not heard.question:
+            return self._saying(record, "conversation.nothing_waits")
+        return None
+
+    async def _saying(self, record: Record, key: str) -> AsyncIterator[Event]:
+        yield record.say(self._text(record.language, key), "intent")
+
+    async def _by_code(self, heard: Heard, record: Record) -> Step | None:
+        """What templates, an open question and the turns before decide, without a model."""
+        answered = self._rules.answered(heard)
+        if answered is not None and heard.question is not None:
+            self._sessions.drop_question(record.turn.session)
+            record.said = f"{heard.question.said}\n{record.said}"
+            return answered
+        decided = self._rules.decided(heard)
+        if decided is None:
+            return None
+        if decided is heard.leaning:
+            record.said = "\n".join([*(shown.said for shown in reversed(heard.focus.shown)), record.said])
+        record.data = decided.data
+        if decided.replaces and decided.step.kind == "call":
+            await self._executor.withdraw(record.turn.session, heard.language)
+        return decided.step
 
     async def _yes_or_no(
         self, yes: bool, waiting: Sequence[Approval], turn: Turn, record: Record
@@ -221,14 +218,6 @@ class Conversation:
         for approval in waiting:
             async for event in self._answer(approval.id, yes, approval.bound_to, turn, record):
                 yield event
-
-    def _answered(
-        self, question: OpenQuestion | None, match: Match | None, text: str, masked: Masked, world: World
-    ) -> Step | None:
-        """The open question's step, if this turn answers it. A whole new request is a change of topic."""
-        if question is None or (match and not match.tool.startswith("core.") and match.literal > 2):
-            return None
-        return completed(question.step, text, masked, world)
 
     async def _follow(self, step: Step, turn: Turn, record: Record) -> AsyncIterator[Event]:
         language = record.language
@@ -248,7 +237,7 @@ class Conversation:
             said = step.reply
             if step.via == "model" and claims_a_deed(said):
                 said = self._text(language, "conversation.nothing_done")
-            yield record.say(said, step.via)
+            yield record.say(said, step.via, record.data)
 
     async def _run(self, step: Step, turn: Turn, record: Record) -> AsyncIterator[Event]:
         work = Work(turn=turn, language=record.language, said=record.said)

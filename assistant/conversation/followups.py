@@ -1,7 +1,8 @@
-"""Turns that lean on the one before: "make it 4 pm instead", "and the day after?", "no, to Bob", 那后天呢.
+"""Turns that lean on the ones before: "make it 4 pm instead", "and the day after?", "no, to Bob", 那后天呢, 鸡蛋不要了.
 
-Knows what was called before and the present words; decides a step by code alone. A change of an act that was done (or
-waits for a yes) replaces it: the old one is taken back first. Whole requests never come here: templates are first.
+Knows what was called and shown before and the present words; decides a step by code alone. A change of an act that was
+done (or waits for a yes) replaces it: the old one is taken back first. Whole requests never come here: templates are
+first.
 """
 
 from __future__ import annotations
@@ -10,113 +11,211 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 from assistant.conversation.arguments import PEOPLE, World, person
 from assistant.conversation.filling import ENDS, STARTS, money
+from assistant.conversation.focus import Focus, picked, title
 from assistant.conversation.people import known
+from assistant.conversation.phrases import first_group, phrases
+from assistant.conversation.recalling import asked_of
+from assistant.conversation.referring import taking_tool
 from assistant.conversation.spans import Masked
 from assistant.errors import AskAgain, Rejected
-from assistant.locale.catalogue import read
 from assistant.models import Call, Language, Step
-from assistant.skillkit.loader import Skills
 from assistant.values import Duration, Impossible, Interval, Moment, Money, Number, Period, Span, format_duration, parse
 
 _TOKEN = "[\ue000-\ue03f]"
 _CLOCK = re.compile(r"^(?:at )?\d{1,2}(?::\d\d)?$")
 _SHIFTS = {"day_after": 1, "day_before": -1, "week_after": 7, "week_before": -7}
-
-
-@cache
-def _patterns(language: Language) -> Mapping[str, re.Pattern[str]]:
-    """By name: how people change, ask on, add, and name the day after."""
-    tree = read(Path(__file__).with_suffix(".yaml"))
-    return {name: re.compile(text, re.VERBOSE | re.IGNORECASE) for name, text in tree[language].items()}
+_BESIDE = 6
+"""So many letters beside a corrected time are no request of their own."""
+_PROPERTIES = {
+    "location": ("location", "place", "venue", "room", "地点", "位置", "地方"),
+    "title": ("title", "name", "标题", "题目", "名称", "名字"),
+    "subject": ("subject", "title", "主题", "标题"),
+    "text": ("text", "内容"),
+}
+"""What people call an argument that they set."""
 
 
 @dataclass(frozen=True)
 class Followed:
-    """The step that the words mean after `before`."""
+    """The step that the words mean after what was before."""
 
     step: Step
-    replaces: bool
+    replaces: bool = False
     """Whether what was done before is taken back first."""
+    data: Mapping[str, object] | None = None
+    """The thing that was shown before and that a reply speaks of."""
 
 
-def followed(masked: Masked, language: Language, before: Sequence[Call], effect: str, world: World) -> Followed | None:
-    """The step of a turn that leans on the calls before; None where it does not. `effect` is that of their last."""
+@dataclass(frozen=True)
+class Leaning:
+    """A sentence, and what it leans on."""
+
+    masked: Masked
+    text: str
+    """Times and amounts masked, without marks at its ends."""
+    language: Language
+    focus: Focus
+    before: Sequence[Call]
+    effect: str
+    """Of the last call before."""
+    world: World
+
+    @property
+    def how(self) -> Mapping[str, re.Pattern[str]]:
+        """The language's patterns."""
+        return phrases(self.language)
+
+    @property
+    def acted(self) -> bool:
+        """Whether what was done before changed something."""
+        return self.effect != "read"
+
+
+def followed(masked: Masked, language: Language, focus: Focus, world: World, *, undone: bool) -> Followed | None:
+    """The step of a turn that leans on the turns before; None where it does not. `undone`: the last act was."""
+    if answer := asked_of(masked.said, language, focus, world):
+        return Followed(answer.step, data=answer.data)
+    before = focus.acted
     if not before:
         return None
+    effect = world.skills.tool(before[-1].tool).declaration.effect
     text = masked.text.strip(" \t\n.。!！?？…~～,，;；")
-    how = _patterns(language)
-    acted = effect != "read"
+    said = Leaning(masked, text, language, focus, before, effect, world)
+    if undone and said.how["again"].match(text):
+        return Followed(Step(kind="call", calls=tuple(before), via="intent"))
     try:
-        if not acted and (more := _first(how["more"].match(text))):
-            return _changed(more, masked, before, how, world, replaces=False)
-        if effect == "write" and (added := _first(how["add"].match(text))):
-            if step := _added(masked.restore(added), before[-1]):
-                return Followed(step, replaces=False)
-        if (how["sure"].search(text) or _is_value(text)) and (change := how["change"].match(text)):
-            return _changed(change["new"], masked, before, how, world, replaces=acted)
+        for read in (_other_one, _more, _added, _taken_off, _property, _change):
+            if found := read(said):
+                return found
     except AskAgain as question:
         asked = Step(
             kind="ask", calls=tuple(before), missing=question.missing, reply=world.explain(question), via="intent"
         )
-        return Followed(asked, acted)
+        return Followed(asked, replaces=said.acted)
     except Rejected as refusal:
-        refused = Step(kind="refuse", calls=tuple(before[-1:]), reply=world.explain(refusal), via="intent")
-        return Followed(refused, replaces=False)
+        return Followed(Step(kind="refuse", calls=tuple(before[-1:]), reply=world.explain(refusal), via="intent"))
     return None
 
 
-def pointing(step: Step, before: Sequence[Call], skills: Skills) -> Step:
-    """ "Delete it", "reply to it": what the turn before found is meant where the sentence names nothing."""
-    if step.kind != "ask" or len(step.calls) != 1:
-        return step
-    call, name = step.calls[0], step.missing[0]
+def _other_one(said: Leaning) -> Followed | None:
+    """ "No, the one from Anna": the same again for another thing."""
+    match = said.how["not_that"].match(said.text)
+    who = said.masked.restore(first_group(match)) if match else ""
+    people = known(who, said.world.user) if who else []
+    call = said.before[-1]
     skill = call.tool.partition(".")[0]
-    fields = {f"{skill}.{lookup.tool}": lookup.field for lookup in skills.lookups(skill).get(name, ())}
-    found = next((one for one in before if one.tool in fields), None)
-    if found is None:
-        return step
-    pointed = Call(tool=call.tool, args={**call.args, name: {"$from": 0, "field": fields[found.tool]}})
-    missing = step.missing[1:]
-    return step.model_copy(
-        update={"calls": (found, pointed), "missing": missing, "about": -1, "kind": "ask" if missing else "call"}
-    )
+    tool = said.world.skills.tool(call.tool)
+    lookups = said.world.skills.lookups(skill)
+    name = next((name for name in tool.schema.required if name in lookups), "")
+    if len(people) != 1 or not name:
+        return None
+    lookup = lookups[name][0]
+    selector = next((one for one in lookup.by if one in PEOPLE), "")
+    if not selector:
+        return None
+    finder = Call(tool=f"{skill}.{lookup.tool}", args={selector: people[0].name, "limit": 1})
+    again = Call(tool=call.tool, args={**call.args, name: {"$from": 0, "field": lookup.field}})
+    return Followed(Step(kind="call", calls=(finder, again), via="intent"), replaces=said.acted)
 
 
-def _first(match: re.Match[str] | None) -> str:
-    return next((group for group in match.groups() if group), "").strip() if match else ""
+def _more(said: Leaning) -> Followed | None:
+    """ "And the day after?": the same question about another time or person."""
+    more = "" if said.acted else first_group(said.how["more"].match(said.text))
+    return _changed(more, said) if more else None
+
+
+def _added(said: Leaning) -> Followed | None:
+    """The same for one thing more: "and eggs" after "add milk to the shopping list"."""
+    call = said.before[-1]
+    bare = said.how["opening"].sub("", said.text)
+    added = next((new for one in (said.text, bare) if (new := first_group(said.how["add"].match(one)))), "")
+    if not added or said.effect != "write" or not {"text", "list"} <= call.args.keys():
+        return None
+    one_more = Call(tool=call.tool, args={**call.args, "text": said.masked.restore(added)})
+    return Followed(Step(kind="call", calls=(one_more,), via="intent"))
+
+
+def _taken_off(said: Leaning) -> Followed | None:
+    """ "Take the eggs off", 鸡蛋不用了: a thing of the list, or of what was shown, goes."""
+    what = first_group(said.how["less"].match(said.text))
+    shown = said.focus.newest
+    name = taking_tool(shown.skill, said.world) if shown else ""
+    if not what or not name or shown is None:
+        return None
+    tool = said.world.skills.tool(name)
+    what = said.masked.restore(what)
+    place = picked(what, shown.items, said.language, said.world.user)
+    item = None if place is None else shown.items[place]
+    lookups = said.world.skills.lookups(tool.skill)
+    argument = next((one for one in tool.schema.required), "")
+    if argument in lookups:
+        field = lookups[argument][0].field
+        if item is None or field not in item:
+            return None
+        value: Any = [item[field]] if tool.schema.argument(argument).many else item[field]
+        return Followed(Step(kind="call", calls=(Call(tool=name, args={argument: value}),), via="intent"))
+    if item is None and not said.focus.list:
+        return None
+    args = {argument: _bare(what) if said.focus.list else title(item or {})}
+    if said.focus.list and "list" in tool.schema.properties:
+        args["list"] = said.focus.list
+    return Followed(Step(kind="call", calls=(Call(tool=name, args=args),), via="intent"))
+
+
+def _property(said: Leaning) -> Followed | None:
+    """ "The place is room 5", 地点写二楼会议室: a property of what was just made."""
+    if not said.acted:
+        return None
+    tool = said.world.skills.tool(said.before[-1].tool)
+    match, place = said.how["set"].match(said.text), said.how["place"].match(said.text)
+    wanted = match["what"].casefold() if match else "place"
+    found = match or place
+    name = next((name for name, words in _PROPERTIES.items() if wanted in words and name in tool.schema.properties), "")
+    if not name or found is None:
+        return None
+    value = said.masked.restore(found["new"]).strip()
+    call = Call(tool=tool.name, args={**said.before[-1].args, name: value})
+    return Followed(Step(kind="call", calls=(*said.before[:-1], call), via="intent"), replaces=True)
+
+
+def _change(said: Leaning) -> Followed | None:
+    """ "Make it 4 pm instead", "no, Thursday", 改到三点."""
+    text = said.how["aside"].sub("", said.text).strip(" ,，")
+    if not (said.how["sure"].search(text) or _is_value(text)):
+        return None
+    if (change := said.how["change"].match(text)) and (found := _changed(change["new"], said)):
+        return found
+    rest = re.sub(_TOKEN, "", said.how["opening"].sub("", text)).strip(" ,，")
+    tokens = re.findall(_TOKEN, text)
+    return _changed(tokens[-1], said) if tokens and len(rest) <= _BESIDE else None
+
+
+def _bare(what: str) -> str:
+    """Without what only points: "the eggs" → "eggs", 打印合同那个 → 打印合同."""
+    return re.sub(r"^(?:the|those|that)\s+|(?:那|这)(?:个|条|项|份)?$|的$", "", what, flags=re.IGNORECASE).strip()
 
 
 def _is_value(text: str) -> bool:
     return bool(re.fullmatch(rf"(?:(?:at|on|for|to) )?{_TOKEN}", text, re.IGNORECASE))
 
 
-def _changed(
-    new: str,
-    masked: Masked,
-    before: Sequence[Call],
-    how: Mapping[str, re.Pattern[str]],
-    world: World,
-    *,
-    replaces: bool,
-) -> Followed | None:
+def _changed(new: str, said: Leaning) -> Followed | None:
     """The calls with the argument replaced that `new` is a value for. Raises AskAgain, Rejected."""
     new = new.strip(" ，,。.的")
-    said = masked.restore(new)
-    if days := next((days for name, days in _SHIFTS.items() if how[name].match(said)), 0):
-        return _done([_shifted(call, days) for call in before], before, replaces)
-    if span := _value(new, said, masked, world):
+    words = said.masked.restore(new)
+    if days := next((days for name, days in _SHIFTS.items() if said.how[name].match(words)), 0):
+        return _done([_shifted(call, days) for call in said.before], said)
+    if span := _value(new, words, said.masked, said.world):
         if isinstance(span.value, Impossible):
-            why = world.text(span.value.why, **span.value.data)
+            why = said.world.text(span.value.why, **span.value.data)
             raise Rejected("conversation.impossible_time", what=span.text, why=why)
-        return _done([_with_value(call, span, world) for call in before], before, replaces)
-    if known(said, world.user):
-        return _done([_with_person(call, said, world) for call in before], before, replaces)
+        return _done([_with_value(call, span, said.world) for call in said.before], said)
+    if known(words, said.world.user):
+        return _done([_with_person(call, words, said.world) for call in said.before], said)
     return None
 
 
@@ -131,10 +230,10 @@ def _value(new: str, said: str, masked: Masked, world: World) -> Span | None:
     return None
 
 
-def _done(calls: list[Call], before: Sequence[Call], replaces: bool) -> Followed | None:
-    if calls == list(before):
+def _done(calls: list[Call], said: Leaning) -> Followed | None:
+    if calls == list(said.before):
         return None
-    return Followed(Step(kind="call", calls=tuple(calls), via="intent"), replaces)
+    return Followed(Step(kind="call", calls=tuple(calls), via="intent"), replaces=said.acted)
 
 
 def _with_value(call: Call, span: Span, world: World) -> Call:
@@ -199,10 +298,3 @@ def _with_person(call: Call, said: str, world: World) -> Call:
         return call
     who = person(said, world.user, name)
     return Call(tool=call.tool, args={**call.args, name: [who] if isinstance(call.args[name], list) else who})
-
-
-def _added(said: str, call: Call) -> Step | None:
-    """The same for one thing more: "and eggs" after "add milk to the shopping list"."""
-    if "text" not in call.args or "list" not in call.args:
-        return None
-    return Step(kind="call", calls=(Call(tool=call.tool, args={**call.args, "text": said}),), via="intent")

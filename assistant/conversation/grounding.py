@@ -15,9 +15,9 @@ from assistant.conversation.grammar import Written
 from assistant.conversation.people import account, account_names, known
 from assistant.conversation.shortlist import terms
 from assistant.conversation.spans import Masked, fits
-from assistant.skillkit.loader import Tool
+from assistant.skillkit.loader import Skills, Tool
 from assistant.skillkit.schema import Argument
-from assistant.values import Impossible, Moment, Number, Span
+from assistant.values import Impossible, Interval, Moment, Number, Period, Span
 
 COMPOSED = frozenset(
     {"body", "note", "text", "title", "label", "query", "question", "subject", "fact", "reference", "interests", "do"}
@@ -32,6 +32,8 @@ _BY = re.compile(
     r"|^(?:by|before|until|bis|avant|antes de)\s",
     re.IGNORECASE,
 )
+_FIRST = ("destination", "to", "query", "text", "body", "place", "name", "sender")
+"""Of two arguments with the same words, these keep them."""
 _BEFORE = re.compile(r"\s*(?:之前|以前|前|までに|まで|前に)")
 SPANNED = frozenset(SLOTS_OF)
 """Types whose values are spans of the sentence."""
@@ -51,9 +53,12 @@ def slot_of(tool: Tool, name: str, span: Span, given: Mapping[str, object], *, l
     """The slot of a span that the model gave to an argument: a day that is looked at is looked at whole."""
     if name in ("depart_at", "arrive_by"):
         return "arrive_by" if latest else "depart_at"
+    if name not in STARTS or not given.keys().isdisjoint(ENDS):
+        return name
+    if isinstance(span.value, Period | Interval):
+        return "period"  # "from the 11th to the 13th" gives the end as well
     whole = isinstance(span.value, Moment) and span.value.precision == "day" and tool.declaration.effect == "read"
-    ended = {"until", "end"} & tool.schema.properties.keys()
-    return "period" if whole and ended and name in STARTS and given.keys().isdisjoint(ENDS) else name
+    return "period" if whole and {"until", "end"} & tool.schema.properties.keys() else name
 
 
 def is_latest(span: Span, said: str) -> bool:
@@ -73,6 +78,16 @@ def somebody_left(said: str, words: Mapping[str, Any], world: World) -> str:
     return names[0] if len(names) == 1 else ""
 
 
+def unnamed(tool: Tool, words: Mapping[str, Any], chosen: Mapping[str, int], skills: Skills) -> str:
+    """What a contact in the sentence stands for where a thing is looked up by nothing yet: its sender, its words."""
+    for name in tool.schema.required:
+        for lookup in skills.lookups(tool.skill).get(name, ()):
+            if {name, *lookup.by} & {*words, *chosen}:
+                return ""
+            return next((one for one in ("sender", "query") if one in lookup.by), "")
+    return ""
+
+
 def _named_in(name: str, said: str) -> bool:
     if not name.isascii():
         return name.casefold() in said.casefold()
@@ -88,8 +103,23 @@ def account_in(said: str, world: World) -> str:
 
 
 def swallows(name: str, value: object, said: str) -> bool:
-    """Whether something to search by is most of the sentence, which nobody would search by."""
-    return name in ("subject", "query", "sender", "folder") and len(str(value)) > 0.6 * len(said)
+    """Whether an argument is most of the sentence, which nobody would search by, or all of it, which nobody writes."""
+    most = {"subject": 0.6, "query": 0.6, "sender": 0.6, "body": 0.9, "note": 0.9, "reference": 0.6}.get(name, 2.0)
+    return len(str(value)) > most * len(said.strip(" .。!！?？"))
+
+
+def plausible(args: Mapping[str, str | bool], masked: Masked) -> dict[str, str | bool]:
+    """Without what a small model writes where it has nothing to say: the same words in several arguments, a time as a
+    place or a person, one time as beginning and end."""
+    kept: dict[str, str | bool] = {}
+    for name, value in sorted(args.items(), key=lambda pair: (pair[0] not in _FIRST, pair[0] in ENDS)):
+        words = _plain(str(value))
+        again = any(_plain(str(other)) == words for other in kept.values())
+        timed = name not in COMPOSED and name in (*PEOPLE, "location", "list", "place", "category", "cabin")
+        is_time = timed and any(words in _plain(span.text) or _plain(span.text) == words for span in masked.spans)
+        if isinstance(value, bool) or not (again or is_time):
+            kept[name] = value
+    return {name: value for name, value in args.items() if name in kept}
 
 
 def left_over(

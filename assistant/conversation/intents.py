@@ -15,7 +15,7 @@ from hassil.intents import Intent
 from hassil.util import PUNCTUATION_STR
 
 from assistant.conversation.arguments import PEOPLE, several
-from assistant.conversation.people import account_names, encloses_a_name
+from assistant.conversation.people import account_names, encloses_a_name, parts_of
 from assistant.conversation.prefilter import Prefilter
 from assistant.conversation.spans import Masked, token
 from assistant.locale import LANGUAGES
@@ -211,7 +211,9 @@ def _lists(masked: Masked) -> dict[str, SlotList]:
 def _live_lists(user: UserContext) -> dict[str, SlotList]:
     names = {
         "contact": [
-            name for person in user.contacts for name in (person.name, *person.aliases, str(person.email or ""))
+            name
+            for person in user.contacts
+            for name in (person.name, *person.aliases, *parts_of(person.name), str(person.email or ""))
         ],
         "account": account_names(user),
     }

@@ -51,6 +51,24 @@ def _twice_named(said: str, user: UserContext) -> list[Person]:
     return []
 
 
+def parts_of(name: str) -> list[str]:
+    """The first, middle and last names that a person may be called by alone."""
+    parts = [part for part in name.split() if part.isascii() and len(part) > 2 and not part.endswith(".")]
+    return parts if len(parts) < len(name.split()) or len(parts) > 1 else []
+
+
+def named_in(text: str, user: UserContext) -> list[Person]:
+    """The contacts whose name, a part of it, or alias stands in `text`, in the order of their places."""
+    found: dict[int, Person] = {}
+    for person in user.contacts:
+        for name in (person.name, *person.aliases, *parts_of(person.name)):
+            border = r"(?<!\w){}(?!\w)" if name.isascii() else "{}"
+            if len(name) > 1 and (match := re.search(border.format(re.escape(name)), text, re.IGNORECASE)):
+                found.setdefault(match.start(), person)
+                break
+    return [found[place] for place in sorted(found)]
+
+
 def encloses_a_name(said: str, user: UserContext) -> bool:
     """Whether the words hold a contact's whole name and more, so that they are no name: "Krause for the rent"."""
     folded = f" {said.casefold()} "

@@ -28,6 +28,8 @@ class Exchange:
     language: str
     calls: tuple[Call, ...] = ()
     """What was called."""
+    data: Any = None
+    """What was shown, as the reply carries it."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,8 @@ class OpenQuestion:
 
     step: Step
     said: str
+    suspended: bool = False
+    """Whether other things were talked of since."""
 
 
 class Sessions:
@@ -77,20 +81,15 @@ class Sessions:
     def history(self, session: str, limit: int) -> list[Exchange]:
         """The last turns, oldest first."""
         rows = self._db.conn.execute(
-            "SELECT text, reply, language, events FROM turns WHERE session = ? ORDER BY started_at DESC LIMIT ?",
+            "SELECT text, reply, language, events FROM turns WHERE session = ?"
+            " ORDER BY started_at DESC, rowid DESC LIMIT ?",
             (session, limit),
         ).fetchall()
         return [
-            Exchange(row["text"], row["reply"], row["language"], _calls(json.loads(row["events"])))
+            Exchange(row["text"], row["reply"], row["language"], _calls(events), _data(events))
             for row in reversed(rows)
+            for events in [json.loads(row["events"])]
         ]
-
-    def last_acted(self, session: str) -> tuple[str, tuple[Call, ...]]:
-        """The words and calls of the newest turn that called a tool, if it is among the last few; else nothing."""
-        for exchange in reversed(self.history(session, LEANING)):
-            if exchange.calls:
-                return exchange.text, exchange.calls
-        return "", ()
 
     def overview(self, limit: int = 50) -> list[dict[str, Any]]:
         """Sessions, the newest first: name, turns, last text, when."""
@@ -103,7 +102,7 @@ class Sessions:
 
     def transcript(self, session: str) -> list[dict[str, Any]]:
         """All turns of a session, oldest first, with their events."""
-        rows = self._db.conn.execute("SELECT * FROM turns WHERE session = ? ORDER BY started_at", (session,))
+        rows = self._db.conn.execute("SELECT * FROM turns WHERE session = ? ORDER BY started_at, rowid", (session,))
         return [dict(row) | {"events": json.loads(row["events"])} for row in rows]
 
     def forget(self, keep_days: int) -> int:
@@ -125,22 +124,22 @@ class Sessions:
         row = self._db.conn.execute("SELECT 1 FROM open_questions WHERE session = ?", (session,)).fetchone()
         return row is not None
 
-    def take_question(self, session: str) -> OpenQuestion | None:
-        """The step that waits for an answer; asked for once, and not for long."""
+    def question(self, session: str) -> OpenQuestion | None:
+        """The step that waits for an answer; not for long."""
         row = self._db.conn.execute(
-            "SELECT step, at, coalesce((SELECT text FROM turns WHERE id = turn), '') AS said FROM open_questions"
-            " WHERE session = ?",
-            (session,),
+            "SELECT step, at, (julianday(?) - julianday(at)) * 86400 AS age,"
+            " coalesce((SELECT text FROM turns WHERE id = turn), '') AS said,"
+            " turn IS NOT (SELECT id FROM turns WHERE session = ? ORDER BY started_at DESC, rowid DESC LIMIT 1)"
+            " AS suspended FROM open_questions WHERE session = ?",
+            (self._now(), session, session),
         ).fetchone()
-        if row is None:
+        if row is None or row["age"] >= QUESTION_LIFE.total_seconds():
             return None
+        return OpenQuestion(Step.model_validate_json(row["step"]), row["said"], bool(row["suspended"]))
+
+    def drop_question(self, session: str) -> None:
+        """Ask no more: it is answered, or nobody wants to know."""
         self._db.conn.execute("DELETE FROM open_questions WHERE session = ?", (session,))
-        age = self._db.conn.execute(
-            "SELECT (julianday(?) - julianday(?)) * 86400", (self._now(), row["at"])
-        ).fetchone()[0]
-        if age >= QUESTION_LIFE.total_seconds():
-            return None
-        return OpenQuestion(Step.model_validate_json(row["step"]), row["said"])
 
     def can_undo(self, session: str, operation: str, tool: str, record: dict[str, Any] | None) -> None:
         """Remember a write and how it is taken back; one that can't be is kept too, so that no other is meant."""
@@ -160,12 +159,23 @@ class Sessions:
             return None
         return Undoable(row["operation"], row["tool"], json.loads(row["record"]), datetime.fromisoformat(row["at"]))
 
+    def last_is_undone(self, session: str) -> bool:
+        """Whether the newest write of this session was taken back."""
+        row = self._db.conn.execute(
+            "SELECT undone_at FROM undoable WHERE session = ? ORDER BY at DESC, rowid DESC LIMIT 1", (session,)
+        ).fetchone()
+        return row is not None and row["undone_at"] is not None
+
     def undone(self, operation: str) -> None:
         """Mark a write as taken back."""
         self._db.conn.execute("UPDATE undoable SET undone_at = ? WHERE operation = ?", (self._now(), operation))
 
     def _now(self) -> str:
         return self._clock.now().astimezone(UTC).isoformat()
+
+
+def _data(events: Sequence[dict[str, Any]]) -> Any:
+    return next((one["data"] for one in reversed(events) if one.get("type") == "reply" and one.get("data")), None)
 
 
 def _calls(events: Sequence[dict[str, Any]]) -> tuple[Call, ...]:

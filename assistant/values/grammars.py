@@ -66,7 +66,10 @@ BILINGUAL = Grammar(
     opens=re.compile(r"(?:between|from|from the|between the|从|自|在)\s?$"),
     since=re.compile(r"(?:since|自从|自)\s?$"),
     ended=re.compile(r"(?:以来|至今|到现在)"),
-    lead=re.compile(r"(?<![a-z])(?:at|on|in|on the|in the|at around)\s$|(?<![现正存])在$|于$"),
+    lead=re.compile(
+        r"(?<![a-z])(?<!what's )(?<!whats )(?<!what is )(?<!anything )(?:at|on|in|on the|in the|at around)\s$"
+        r"|(?<![现正存])在$|于$"
+    ),
     before=re.compile(r"\sbefore\s"),
     after=re.compile(r"\safter\s"),
     rest=re.compile(r"(?<![a-z])(?:on|at|in|by|from|for|the|every|around)(?![a-z])|^[在于从]+|[在于从]+$"),

@@ -1,0 +1,52 @@
+"""Yes and no in any wording: "yes, send it", "hmm no, don't send that yet", 行，发吧. Clause by clause, by templates.
+
+A yes is one only where every clause says so: "yes, but to Bob" approves nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Literal
+
+from assistant.conversation.phrases import phrases
+from assistant.models import Language
+
+Answer = Literal["yes", "no", "no_and_more", "thanks"]
+_CLAUSE = re.compile(r"[,，.。!！;；、…—~～?？]+|\s+-+\s+")
+_YES, _NO, _THANKS = frozenset({"core.yes"}), frozenset({"core.no", "core.undo"}), frozenset({"core.thanks"})
+
+
+def answer_of(text: str, language: Language, tool_of: Callable[[str], str]) -> Answer | None:
+    """What `text` answers, if it is an answer of that kind; `tool_of` gives the template's tool for a clause.
+
+    `no_and_more`: a no, and then words that may say why, or what instead.
+    """
+    clauses = [clause.strip() for clause in _CLAUSE.split(text)]
+    kinds = [tool_of(one) or _kind(_plain(one, language), tool_of) for one in clauses if one]
+    kinds = [kind for kind, one in zip(kinds, filter(None, clauses), strict=True) if kind or _plain(one, language)]
+    if not kinds:
+        return None
+    if set(kinds) <= _YES:
+        return "yes"
+    if set(kinds) <= _NO:
+        return "no"
+    if kinds[0] in _NO:
+        return "no_and_more"
+    return "thanks" if set(kinds) <= _THANKS | _YES | _NO and kinds[-1] in _THANKS else None
+
+
+def _plain(clause: str, language: Language) -> str:
+    """Without fillers in front; empty where there is nothing else."""
+    before = None
+    while clause != before:
+        before, clause = clause, phrases(language)["filler"].sub("", clause.strip(), 1)
+    return clause
+
+
+def _kind(clause: str, tool_of: Callable[[str], str]) -> str:
+    """The template's tool; "yeah go for it" is two yeses in one breath."""
+    if not clause:
+        return ""
+    first, _, rest = clause.partition(" ")
+    return tool_of(clause) or (tool_of(rest) if rest and tool_of(first) in _YES and tool_of(rest) in _YES else "")

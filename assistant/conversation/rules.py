@@ -1,0 +1,207 @@
+"""What code decides of a turn before any model is asked: templates, answers to open questions, what leans on before.
+
+Runs nothing. The order is one of trust: a whole request first, then an answer, then what only the turns before explain.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property, partial
+
+from assistant.conversation.answers import Answer, answer_of
+from assistant.conversation.arguments import PEOPLE, World, completed, step_for
+from assistant.conversation.filling import SLOTS_OF
+from assistant.conversation.focus import Focus, focus_of
+from assistant.conversation.followups import Followed, followed
+from assistant.conversation.intents import Match, Sentences
+from assistant.conversation.people import known
+from assistant.conversation.phrases import phrases
+from assistant.conversation.planner import joined
+from assistant.conversation.recalling import asked_of, content_of
+from assistant.conversation.referring import before_it, pointed, spelled_out
+from assistant.conversation.sessions import LEANING, OpenQuestion, Sessions
+from assistant.conversation.spans import Masked, halves, mask
+from assistant.models import Language, Step, Turn
+from assistant.skillkit.loader import Skills
+
+_CORE = "core."
+_TOUCH = 2
+"""A template that matches by fewer letters is no whole request, where a question waits for an answer."""
+_SURE = {"en": 8, "zh": 3}
+"""So many letters of a template make a half sentence a request of its own."""
+_NAME = 4
+"""So many words may be somebody's name."""
+_BODIES = ("body", "text", "note")
+
+
+@dataclass(frozen=True)
+class Heard:
+    """A turn's words, and all that they are read against."""
+
+    said: str
+    """As they were said."""
+    text: str
+    """With the person and the list that pronouns mean."""
+    masked: Masked
+    language: Language
+    world: World
+    match: Match | None
+    answer: Answer | None
+    """What a yes, a no or thanks would be."""
+    question: OpenQuestion | None
+    focus: Focus
+    undone: bool
+    """Whether the last act of the session was taken back."""
+
+    @property
+    def tool(self) -> str:
+        """The tool of the template, but for those of the conversation itself."""
+        return self.match.tool if self.match and not self.match.tool.startswith(_CORE) else ""
+
+    @cached_property
+    def leaning(self) -> Followed | None:
+        """What the words mean after the turns before."""
+        return followed(self.masked, self.language, self.focus, self.world, undone=self.undone)
+
+
+@dataclass(frozen=True)
+class Half:
+    """One of two requests in a sentence, and the words of the other."""
+
+    step: Step
+    other: str
+    leads: bool
+    """Whether it comes first."""
+
+    def with_other(self, step: Step) -> Step:
+        """Both, in their order."""
+        return joined([self.step, step] if self.leads else [step, self.step])
+
+
+class Rules:
+    """Templates and what a conversation remembers, together."""
+
+    def __init__(
+        self, sentences: Sentences, skills: Skills, sessions: Sessions, help: Callable[[Language], str]
+    ) -> None:
+        self._sentences = sentences
+        self._skills = skills
+        self._sessions = sessions
+        self._help = help
+
+    def hear(self, turn: Turn, language: Language, world: World) -> Heard:
+        """Read a turn against its session."""
+        focus = focus_of(self._sessions.history(turn.session, LEANING), world.user)
+        text = spelled_out(turn.text, focus, language)
+        masked = mask(text, world.now)
+        return Heard(
+            said=turn.text,
+            text=text,
+            masked=masked,
+            language=language,
+            world=world,
+            match=self._sentences.match(masked, language, world.user),
+            answer=answer_of(turn.text, language, partial(self._core_tool, language, world)),
+            question=self._sessions.question(turn.session),
+            focus=focus,
+            undone=self._sessions.last_is_undone(turn.session),
+        )
+
+    def decided(self, heard: Heard) -> Followed | None:
+        """The step of a whole request, or of one that leans on the turns before; None where a model must be asked."""
+        if heard.match and heard.match.tool not in ("core.yes", "core.no", "core.thanks") and not self._recalls(heard):
+            return Followed(settled(self.step_of(heard.match, heard.masked, heard.world, heard.language), heard))
+        if heard.leaning:
+            return heard.leaning
+        parts = self.by_parts(heard.masked, heard.world, heard.language)
+        return Followed(parts) if parts else None
+
+    def by_template(self, masked: Masked, world: World, language: Language) -> Step | None:
+        """The step of a sentence that a template knows."""
+        match = self._sentences.match(masked, language, world.user)
+        return self.step_of(match, masked, world, language) if match else None
+
+    def by_parts(self, masked: Masked, world: World, language: Language) -> Step | None:
+        """Two whole requests in one sentence, each of which a template knows."""
+        for parts in halves(masked.said):
+            steps = [self.by_template(mask(part, world.now), world, language) for part in parts]
+            if all(step is not None and step.calls and step.kind == "call" for step in steps):
+                return joined([step for step in steps if step is not None])
+        return None
+
+    def half(self, masked: Masked, world: World, language: Language) -> Half | None:
+        """Two requests of which a template knows one."""
+        for first, second in halves(masked.said):
+            for part, other, leads in ((first, second, True), (second, first, False)):
+                masked_part = mask(part, world.now)
+                match = self._sentences.match(masked_part, language, world.user)
+                if match is None or match.tool.startswith(_CORE) or match.literal < _SURE[language]:
+                    continue
+                step = self.step_of(match, masked_part, world, language)
+                if step.kind == "call":
+                    return Half(step, other, leads)
+        return None
+
+    def step_of(self, match: Match, masked: Masked, world: World, language: Language) -> Step:
+        """The step of a match."""
+        if match.tool.startswith(_CORE):
+            return Step(kind="reply", reply=self._help(language) if match.tool == "core.help" else "", via="intent")
+        tool = self._skills.tool(match.tool)
+        return step_for(tool, {**match.slots, **match.fixed}, match.times, masked, world, "intent")
+
+    def answered(self, heard: Heard) -> Step | None:
+        """The open question's step, if this turn answers it. A whole new request is a change of topic, after which
+        the question may be taken up again by words of what it was about."""
+        question = heard.question
+        if question is None or heard.answer is not None or (heard.tool and _literal(heard) > _TOUCH):
+            return None
+        step = question.step
+        call = step.calls[step.about]
+        asked = self._skills.tool(call.tool).schema.argument(step.missing[0])
+        valued = SLOTS_OF.get(asked.type, ())
+        if question.suspended:
+            about = content_of(" ".join(str(value) for value in call.args.values()), heard.language)
+            if not (valued and about & content_of(heard.text, heard.language)):
+                return None
+        elif heard.leaning and not valued and heard.leaning.step.kind != "reply":
+            return None
+        elif not valued and asked.name in PEOPLE and not _names_somebody(heard):
+            return None
+        said = phrases(heard.language)["dictated"].sub("", heard.said) if asked.name in _BODIES else heard.said
+        return completed(step, said, heard.masked, heard.world)
+
+    def _recalls(self, heard: Heard) -> bool:
+        """Whether a question that a template takes for a search speaks of what another skill has just shown."""
+        match, newest = heard.match, heard.focus.newest
+        if (
+            match is None
+            or newest is None
+            or "query" not in match.slots
+            or newest.skill == match.tool.partition(".")[0]
+        ):
+            return False
+        if self._skills.tool(match.tool).declaration.effect != "read":
+            return False
+        return asked_of(heard.text, heard.language, heard.focus, heard.world) is not None
+
+    def _core_tool(self, language: Language, world: World, clause: str) -> str:
+        match = self._sentences.match(mask(clause, world.now), language)
+        return match.tool if match and match.tool.startswith(_CORE) else ""
+
+
+def settled(step: Step, heard: Heard) -> Step:
+    """The step with what it points at put in, whoever decided it."""
+    step = pointed(step, heard.text, heard.focus, heard.language, heard.world)
+    return before_it(step, heard.text, heard.focus, heard.language, heard.world)
+
+
+def _literal(heard: Heard) -> int:
+    return heard.match.literal if heard.match else 0
+
+
+def _names_somebody(heard: Heard) -> bool:
+    """Whether an answer can be a person: one who is known, an address, or few words."""
+    said = heard.said.strip()
+    return "@" in said or bool(known(said, heard.world.user)) or len(re.findall(r"\w+", said)) <= _NAME
