@@ -13,6 +13,7 @@ from typing import Any
 
 from assistant.conversation.filling import SLOTS_OF, money, sayable, span_arguments
 from assistant.conversation.people import account, known, plain
+from assistant.conversation.phrases import invites
 from assistant.conversation.spans import Masked
 from assistant.errors import AskAgain, AssistantError, Rejected
 from assistant.models import Call, Step, UserContext, Via
@@ -51,6 +52,8 @@ def step_for(
     February). `words` are arguments and selectors as said (or fixed); `times` are numbers of spans by slot.
     """
     args: dict[str, Any] = dict(words)
+    if tool.declaration.outward_if in PEOPLE and not invites(masked.said):
+        args.pop(str(tool.declaration.outward_if), None)  # "lunch with Bob" goes out to nobody
     names = sayable(tool, world.skills, {*words, *times})
     try:
         spans = {slot: masked.spans[index] for slot, index in times.items()}

@@ -15,11 +15,11 @@ from typing import Any
 
 from assistant.conversation.arguments import PEOPLE, World, person
 from assistant.conversation.filling import ENDS, STARTS, money
-from assistant.conversation.focus import Focus, picked, title
+from assistant.conversation.focus import Focus, title
 from assistant.conversation.people import known
 from assistant.conversation.phrases import first_group, phrases
 from assistant.conversation.recalling import asked_of
-from assistant.conversation.referring import taking_tool
+from assistant.conversation.referring import chosen, taking_tool
 from assistant.conversation.spans import Masked
 from assistant.errors import AskAgain, Rejected
 from assistant.models import Call, Language, Step
@@ -85,8 +85,8 @@ def followed(masked: Masked, language: Language, focus: Focus, world: World, *, 
     effect = world.skills.tool(before[-1].tool).declaration.effect
     text = masked.text.strip(" \t\n.。!！?？…~～,，;；")
     said = Leaning(masked, text, language, focus, before, effect, world)
-    if undone and said.how["again"].match(text):
-        return Followed(Step(kind="call", calls=tuple(before), via="intent"))
+    if undone and said.how["again"].match(text) and (calls := _last_act(focus, world)):
+        return Followed(Step(kind="call", calls=calls, via="intent"))
     try:
         for read in (_other_one, _more, _added, _taken_off, _property, _change):
             if found := read(said):
@@ -99,6 +99,14 @@ def followed(masked: Masked, language: Language, focus: Focus, world: World, *, 
     except Rejected as refusal:
         return Followed(Step(kind="refuse", calls=tuple(before[-1:]), reply=world.explain(refusal), via="intent"))
     return None
+
+
+def _last_act(focus: Focus, world: World) -> tuple[Call, ...]:
+    """The calls of the newest turn that changed something."""
+    effects = (
+        (one.calls, world.skills.tool(one.calls[-1].tool).declaration.effect) for one in focus.shown if one.calls
+    )
+    return next((calls for calls, effect in effects if effect != "read"), ())
 
 
 def _other_one(said: Leaning) -> Followed | None:
@@ -148,8 +156,7 @@ def _taken_off(said: Leaning) -> Followed | None:
         return None
     tool = said.world.skills.tool(name)
     what = said.masked.restore(what)
-    place = picked(what, shown.items, said.language, said.world.user)
-    item = None if place is None else shown.items[place]
+    item = chosen(what, shown.items, said.language, said.world.user)
     lookups = said.world.skills.lookups(tool.skill)
     argument = next((one for one in tool.schema.required), "")
     if argument in lookups:

@@ -19,6 +19,11 @@ def takes_away(text: str) -> bool:
     return bool(phrases("any")["taking"].search(text))
 
 
+def invites(text: str) -> bool:
+    """Whether a sentence, in any language, asks to let others know of an event."""
+    return bool(phrases("any")["inviting"].search(text))
+
+
 @cache
 def phrases(language: Language | Literal["any"]) -> Mapping[str, re.Pattern[str]]:
     """The patterns by name."""

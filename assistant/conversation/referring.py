@@ -12,7 +12,7 @@ from assistant.conversation.filling import STARTS
 from assistant.conversation.focus import Focus, Item, picked, title
 from assistant.conversation.people import named_in
 from assistant.conversation.phrases import phrases
-from assistant.models import Call, Language, Step
+from assistant.models import Call, Language, Step, UserContext
 
 TAKING = ("cancel", "delete", "delete_event", "remove", "forget", "archive")
 """Tools, by the name without the skill's, that take something away."""
@@ -43,10 +43,13 @@ def pointed(step: Step, text: str, focus: Focus, language: Language, world: Worl
     if not (_open(step, name) or _finds_a_pointer(step, name, language)):
         return step
     items = focus.with_field(lookups[name][0].field, tool.skill)
-    chosen = _chosen(text, items, language, focus, reads=tool.declaration.effect == "read")
-    if chosen is None:
+    reads = tool.declaration.effect == "read"
+    item = chosen(text, items, language, focus.user, reads=reads) or chosen(
+        "", items, language, focus.user, reads=reads
+    )
+    if item is None:
         return step
-    value = str(chosen[lookups[name][0].field])
+    value = str(item[lookups[name][0].field])
     args = {**call.args, name: [value] if tool.schema.argument(name).many else value}
     missing = tuple(one for one in tool.schema.required if args.get(one) in (None, "", []))
     kind = "ask" if missing else "call"
@@ -79,12 +82,14 @@ def taking_tool(skill: str, world: World) -> str:
     return next((f"{skill}.{short}" for short in TAKING if f"{skill}.{short}" in names), "")
 
 
-def _chosen(text: str, items: tuple[Item, ...], language: Language, focus: Focus, *, reads: bool) -> Item | None:
-    """The thing that is meant: picked by words, the only one, or, to be read, the first."""
+def chosen(
+    text: str, items: tuple[Item, ...], language: Language, user: UserContext, *, reads: bool = False
+) -> Item | None:
+    """The thing that words mean: one picked by them, or where they only point, the only one (to be read, the first)."""
     if not items:
         return None
-    place = picked(text, items, language, focus.user)
-    if place is None and (len(items) == 1 or reads):
+    place = picked(text, items, language, user)
+    if place is None and phrases(language)["pointer"].fullmatch(text.strip()) and (len(items) == 1 or reads):
         place = 0
     return None if place is None else items[place]
 
@@ -110,10 +115,10 @@ def _by_title(step: Step, call: Call, text: str, focus: Focus, language: Languag
     if said and not phrases(language)["pointer"].fullmatch(said):
         return step
     items = next((one.items for one in focus.shown if one.skill == skill and one.items), ())
-    chosen = _chosen(said or text, items, language, focus, reads=False)
-    if chosen is None:
+    item = chosen(said or text, items, language, focus.user)
+    if item is None:
         return step
-    called = Call(tool=call.tool, args={**call.args, "text": title(chosen)})
+    called = Call(tool=call.tool, args={**call.args, "text": title(item)})
     return Step(kind="call", calls=(called,), via=step.via)
 
 

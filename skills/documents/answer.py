@@ -36,6 +36,8 @@ _CONFIDENT = 0.6
 _OPEN_WORDS = 1.5
 _DOUBTED = 0.8
 """And so much more where the model itself found no answer."""
+_QUOTED = 0.3
+"""A line is quoted without an answer only where it says so much of the question itself."""
 _PLAIN = 0.62
 """Without a model: the share of the question's words at which a line is worth quoting."""
 
@@ -91,6 +93,8 @@ async def _found(
     for answer, line in _candidates(proposed, [pair for pair in ranking.lines if pair[0] in lines], ranking):
         covered = coverage(library, line, ranking.wanted)
         if covered < _STRICT and lacks(library, line, ranking.wanted):
+            continue
+        if not answer and coverage(library, line, ranking.wanted, alone=True) < _QUOTED:
             continue
         sure = await confidence(ctx, question, line)
         bar = _CONFIDENT + _OPEN_WORDS * max(0.0, 0.6 - covered) + (0 if proposed else _DOUBTED)

@@ -200,11 +200,12 @@ def _line_scores(
     return scores
 
 
-def coverage(library: Library, line: Line, wanted: Wanted) -> float:
-    """The share of the question that a line holds with its neighbours, its heading and its file's name, 0 to 1."""
+def coverage(library: Library, line: Line, wanted: Wanted, *, alone: bool = False) -> float:
+    """The share of the question that a line holds with its neighbours, its heading and its file's name, 0 to 1;
+    `alone`, what it and its heading say."""
     near = [text for number, text in enumerate(line.passage.lines) if _neighbours(line.passage, line.at, number)]
     file = f"{line.entry.shown}\n{title(library.passages(line.entry))}".replace("_", " ").replace("-", " ")
-    text = prepared("\n".join([*near, line.section, file]))
+    text = prepared("\n".join([line.text, line.section] if alone else [*near, line.section, file]))
     kind_met = wanted.kind in ("phone", "email", "web") and has(wanted.kind, line.text)
     total, missed = 0.0, False
     for concept in wanted.concepts:

@@ -30,10 +30,15 @@ async def test_an_event_is_put_in_found_moved_and_taken_back_in_both_languages(t
 
 
 async def test_people_are_invited_only_after_a_yes(talk: Talk) -> None:
-    events = await talk.say("schedule a meeting with my boss tomorrow at 4 pm")
+    events = await talk.say("invite my boss to a meeting tomorrow at 4 pm")
     approval = next(event.approval for event in events if event.type == "approval-wanted")
     assert any("petra.vogel@lindenhof.example" in one.value for one in approval.prepared.fields)
     assert "boss" not in await talk.reply("what's on my calendar tomorrow")
+
+
+async def test_a_meeting_with_somebody_who_is_not_invited_is_the_users_own(talk: Talk) -> None:
+    assert "meeting with my boss" in (await talk.reply("schedule a meeting with my boss tomorrow at 4 pm")).casefold()
+    assert "boss" in await talk.reply("what's on my calendar tomorrow")
 
 
 async def test_an_event_that_is_not_there_is_neither_moved_nor_deleted(talk: Talk) -> None:

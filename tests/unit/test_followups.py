@@ -1,0 +1,186 @@
+"""Turns that lean on the ones before: pronouns, things shown, questions about them, corrections, taken-up questions."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from assistant.conversation.answers import answer_of
+from assistant.conversation.intents import Sentences
+from assistant.conversation.phrases import invites, takes_away
+from assistant.conversation.spans import mask
+from assistant.daemon import bundled_sentences
+from assistant.models import Language
+from tests.support.talk import NOW, Talk, talking
+from tests.unit.test_conversation import USER, deliver, script
+
+SENTENCES = Sentences([bundled_sentences()])
+
+
+@pytest.fixture
+async def talk(tmp_path: Path) -> AsyncIterator[Talk]:
+    mailbox = tmp_path / "Maildir"
+    anna = "The concert is on 4 December at 8 pm in the old town hall. Shall we go?"
+    deliver(mailbox, 1, "Lan Lin <lan@example.cn>", "周五", "周五下午有空吗？", "Thu, 19 Nov 2026 12:00:00 +0100")
+    deliver(mailbox, 2, "Anna Weber <weber@example.org>", "Tickets", anna, "Sun, 22 Nov 2026 12:00:00 +0100")
+    settings = {"email": {"settings": {"mailbox": str(mailbox), "address": "mei@example.org"}}}
+    async with talking(tmp_path / "home", USER, script([]), skills=settings) as made:  # type: ignore[arg-type]
+        yield made
+
+
+def calls(events: list[object]) -> list[tuple[str, dict[str, object]]]:
+    return [(event.tool, event.args) for event in events if getattr(event, "type", "") == "tool-started"]  # type: ignore[attr-defined]
+
+
+async def test_who_a_mail_is_from_and_what_it_says_is_answered_from_what_was_shown(talk: Talk) -> None:
+    await talk.say("any new mail?")
+    assert "Anna Weber" in await talk.reply("who's the newest one from?")
+    assert "old town hall" in await talk.reply("read it to me")
+    assert "4 December" in await talk.reply("when is the concert?")
+    assert not talk.model.requests
+
+
+async def test_a_pronoun_is_who_was_spoken_of_last(talk: Talk) -> None:
+    await talk.say("read the mail from my sister")
+    events = await talk.say("has she written to me?")
+    assert calls(events) == [("email.search", {"sender": "Lan Lin"})]  # type: ignore[arg-type]
+    assert calls(await talk.say("reply that Friday is fine"))[-1][0] == "email.reply"  # type: ignore[arg-type]
+
+
+async def test_the_second_one_is_the_second_that_was_shown(talk: Talk) -> None:
+    shown = await talk.say("any new mail?")
+    reply = next(event for event in shown if event.type == "reply")
+    wanted = reply.data["items"][1]["subject"]
+    assert wanted in await talk.reply("read the second one")
+
+
+async def test_the_evening_before_is_before_what_was_spoken_of(talk: Talk) -> None:
+    await talk.say("read the mail from Anna Weber")
+    [(tool, args)] = calls(await talk.say("remind me at eight pm the evening before"))  # type: ignore[arg-type]
+    assert (tool, args["when"]) == ("reminders.add", "2026-12-03T20:00")
+
+
+async def test_a_list_goes_on_and_things_go_off_it(talk: Talk) -> None:
+    await talk.say("add milk and eggs to the shopping list")
+    await talk.say("and butter")
+    assert "butter" in await talk.reply("what's on it now?")
+    await talk.say("take the eggs off again")
+    left = await talk.reply("what's on the shopping list?")
+    assert "eggs" not in left
+    assert "milk" in left
+
+
+async def test_a_list_goes_on_in_chinese(talk: Talk) -> None:
+    await talk.say("把牛奶和鸡蛋加到购物清单")
+    await talk.say("哦对，还有葱")
+    assert "葱" in await talk.reply("清单上都有什么")
+    await talk.say("鸡蛋不用了，划掉")
+    assert "鸡蛋" not in await talk.reply("购物清单上有什么")
+
+
+async def test_what_was_taken_back_can_be_put_back(talk: Talk) -> None:
+    await talk.say("put the concert in my calendar, Friday at eight in the evening")
+    await talk.say("cancel that")
+    assert "concert" not in await talk.reply("what's on Friday?")
+    await talk.say("oh no, I do want it, put it back")
+    assert "concert" in await talk.reply("what's on Friday?")
+
+
+async def test_a_place_is_put_to_what_was_just_made(talk: Talk) -> None:
+    await talk.say("后天上午十点开项目会，帮我记到日历上")
+    [(tool, args)] = calls(await talk.say("地点写二楼小会议室"))  # type: ignore[arg-type]
+    assert (tool, args["location"]) == ("calendar.create_event", "二楼小会议室")
+    assert (await talk.reply("后天有什么安排")).count("项目会") == 1
+
+
+async def test_a_question_left_open_is_taken_up_again_by_what_it_was_about(talk: Talk) -> None:
+    await talk.say("remind me to pick up the cake")
+    await talk.say("what time is it in New York?")
+    [(tool, args)] = calls(await talk.say("ok so the cake, tomorrow at six pm"))  # type: ignore[arg-type]
+    assert (tool, args) == ("reminders.add", {"text": "pick up the cake", "when": "2026-11-24T18:00"})
+    [(_, changed)] = calls(await talk.say("no wait, seven"))  # type: ignore[arg-type]
+    assert changed["when"] == "2026-11-24T19:00"
+
+
+async def test_a_correction_with_more_words_around_it_is_one(talk: Talk) -> None:
+    await talk.say("明天下午三点提醒我打印合同")
+    [(_, args)] = calls(await talk.say("不对，四点吧，稳一点"))  # type: ignore[arg-type]
+    assert args["when"] == "2026-11-24T16:00"
+
+
+async def test_a_thing_that_was_listed_is_dropped_by_its_place_or_its_words(talk: Talk) -> None:
+    await talk.say("remind me tomorrow at 9 to call the clinic")
+    await talk.say("remind me tomorrow at 10 to print the contract")
+    await talk.say("show my reminders")
+    [(tool, args)] = calls(await talk.say("drop the last one"))  # type: ignore[arg-type]
+    assert (tool, args) == ("reminders.cancel", {"text": "print the contract"})
+
+
+async def test_a_yes_to_nothing_and_thanks_call_nothing(talk: Talk) -> None:
+    for said in ("yes, send it", "no", "thanks, that's all for now", "好的，谢谢", "行"):
+        assert not calls(await talk.say(said))  # type: ignore[arg-type]
+    assert not talk.model.requests
+
+
+async def test_a_no_with_a_reason_drops_the_question(talk: Talk) -> None:
+    await talk.say("send my sister an email")
+    assert "?" not in await talk.reply("oh never mind, I'll call her")
+    assert not calls(await talk.say("yes"))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "answer"),
+    [
+        ("en", "yes, send it", "yes"),
+        ("en", "yeah go for it", "yes"),
+        ("en", "perfect", "yes"),
+        ("en", "yes, but to Bob", None),
+        ("en", "hmm no, don't send that yet", "no"),
+        ("en", "no, to Bob", "no_and_more"),
+        ("en", "thanks, that's all for now", "thanks"),
+        ("en", "send Bob a mail", None),
+        ("zh", "行，发吧", "yes"),
+        ("zh", "嗯，可以，发出去", "yes"),
+        ("zh", "可以发，不过先改一下", None),
+        ("zh", "先别发", "no"),
+        ("zh", "算了，我打电话给她吧", "no_and_more"),
+        ("zh", "好了，没别的事了，谢谢你", "thanks"),
+    ],
+)
+def test_yes_and_no_are_known_in_any_wording(language: Language, text: str, answer: str | None) -> None:
+    def tool_of(clause: str) -> str:
+        match = SENTENCES.match(mask(clause, NOW), language)
+        return match.tool if match else ""
+
+    assert answer_of(text, language, tool_of) == answer
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Erinnere mich an den Zahnarzt", "remind me of the dentist", "提醒我看牙", "recuérdame llamar al banco"],
+)
+def test_what_speaks_of_no_taking_away_takes_nothing_away(text: str) -> None:
+    assert not takes_away(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Lösch die Mail",
+        "take it off the list",
+        "borra los correos",
+        "取消明天的会",
+        "annule le rendez-vous",
+        "削除して",
+    ],
+)
+def test_taking_away_is_heard_in_six_languages(text: str) -> None:
+    assert takes_away(text)
+
+
+def test_an_invitation_is_heard() -> None:
+    assert invites("Invite Anna to lunch")
+    assert invites("下周二开会，邀请王伟参加")
+    assert not invites("lunch with Anna")
