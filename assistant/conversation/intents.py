@@ -25,14 +25,17 @@ from assistant.skillkit.templates import LIVE_SLOTS, SLOT, SPAN_SLOTS
 
 _POLITE = {
     "en": re.compile(
-        r"^(?:(?:hey|hi|hello|ok|okay|so|well|um+|uh+|please|(?:can|could|would|will) you(?: please)?"
+        r"^(?:(?:hey|hi(?: there)?|hello|(?:good )?(?:morning|afternoon|evening)|ok|okay|so|well|right|now|oh|oops"
+        r"|and|also"
+        r"|by the way|btw|let me see|let's see|one more thing|quick question|um+|uh+|please"
+        r"|(?:can|could|would|will) you(?: please)?"
         r"|i(?:'d| would) like you to|i want you to|i need you to|kindly)[\s,]+)+"
-        r"|[\s,]+(?:please|thanks|thank you|for me)$",
+        r"|[\s,]+(?:please|thanks|thank you|cheers|for me|by the way|btw|will you|would you|if you can|then)$",
         re.IGNORECASE,
     ),
     "zh": re.compile(
-        r"^(?:(?:请问|请你|请|麻烦你|麻烦|帮我|帮忙|给我|能不能|能否|可不可以|可以|你能|那个|嗯+|呃+|我想让你|我要你)[,，、\s]*)+"
-        r"|[,，\s]*(?:好吗|好不好|可以吗|行吗|谢谢你|谢谢|吧|吗|呢|呀|啊|一下)$"
+        r"^(?:(?:你好|早上好|早|喂|哎|哦|噢|那么|那|对了|还有|顺便|请问|请你|请|麻烦你|麻烦|帮我|帮忙|给我|能不能|能否|可不可以|可以|你能|那个|嗯+|呃+|我想让你|我要你)[,，、\s]*)+"
+        r"|[,，\s]*(?:好吗|好不好|可以吗|行吗|谢谢你|谢谢|吧|吗|呢|呀|啊|嘛|哈|啦|来着|一下)$"
     ),
 }
 _FILLERS = re.compile(

@@ -33,7 +33,7 @@ from assistant.conversation.grounding import (
 from assistant.conversation.phrases import takes_away
 from assistant.conversation.referring import TAKING
 from assistant.conversation.sessions import Exchange
-from assistant.conversation.shortlist import Shortlist
+from assistant.conversation.shortlist import Shortlist, terms
 from assistant.conversation.spans import Masked
 from assistant.models import Call, Completion, Message, Priority, Step, Usage
 from assistant.ports import LanguageModel
@@ -150,7 +150,8 @@ class Planner:
 
     def acts(self, text: str) -> bool:
         """Whether `text` alone is surely like something that a tool does."""
-        return self._shortlist.relevance(text) >= _ACTS and not self._examples.talks(text)
+        whole = len(terms([text])) >= _WORDS
+        return whole and self._shortlist.relevance(text) >= _ACTS and not self._examples.talks(text)
 
     def _is_talk(self, text: str) -> bool:
         """Whether to talk or to act: decided by what the request is like, since the model would act too often."""
@@ -212,6 +213,8 @@ _TALKLIKE = 0.8
 """Below the first relevance no tool is meant, below the second none if the nearest example is talk. Found with 253
 requests in six languages, of which they part all but a few."""
 _ACTS = 0.7
+_WORDS = 3
+"""Fewer words (or pairs of Chinese characters) are no request of their own."""
 _STOPS = ("\n\n\n",)
 
 

@@ -39,6 +39,9 @@ def asked_of(text: str, language: Language, focus: Focus, world: World) -> Recal
         if match := how[pattern].match(text):
             found = _meant(first_group(match) if match.re.groups else "", language, focus)
             return _told(aspect, *found, focus, world) if found else None
+    if how["ask_what"].match(text):
+        found = _meant("", language, focus)
+        return _whole(*found, world) if found else None
     return about_shown(text, language, focus, world) if how["question"].search(text) else None
 
 
@@ -92,6 +95,12 @@ def _reply(said: str, item: Item, skill: str) -> Recalled:
     return Recalled(Step(kind="reply", reply=said, via="intent"), recalled(item, skill))
 
 
+def _whole(item: Item, skill: str, world: World) -> Recalled | None:
+    """The thing, read."""
+    reader = _reader(skill, item, world)
+    return Recalled(Step(kind="call", calls=(reader,), via="intent"), {}) if reader else None
+
+
 def _read_on(wanted: set[str], item: Item, shown: Shown, focus: Focus, world: World) -> Recalled | None:
     if body := str(item.get("body") or ""):
         lines = [line.strip() for line in _SENTENCE.split(body) if line.strip()]
@@ -100,9 +109,7 @@ def _read_on(wanted: set[str], item: Item, shown: Shown, focus: Focus, world: Wo
         if wanted & set(terms([best])):
             said = world.text("conversation.shown.quote", who=sender_of(item, focus.user), quote=best)
             return _reply(said, item, shown.skill)
-    if reader := _reader(shown.skill, item, world):
-        return Recalled(Step(kind="call", calls=(reader,), via="intent"), {})
-    return None
+    return _whole(item, shown.skill, world)
 
 
 def _reader(skill: str, item: Mapping[str, object], world: World) -> Call | None:

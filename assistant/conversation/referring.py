@@ -58,6 +58,19 @@ def pointed(step: Step, text: str, focus: Focus, language: Language, world: Worl
     )
 
 
+def named_as_shown(step: Step, focus: Focus, language: Language) -> Step:
+    """ "Put that in my calendar": what is written down is called what was shown."""
+    item = next((one.items[0] for one in focus.shown if len(one.items) == 1), None)
+    if item is None or len(step.calls) != 1:
+        return step
+    [call] = step.calls
+    for name in ("title", "text"):
+        said = call.args.get(name)
+        if isinstance(said, str) and said and phrases(language)["pointer"].fullmatch(said):
+            return step.model_copy(update={"calls": (Call(tool=call.tool, args={**call.args, name: title(item)}),)})
+    return step
+
+
 def before_it(step: Step, text: str, focus: Focus, language: Language, world: World) -> Step:
     """ "Remind me the evening before": the day before what was spoken of, and that is what it is about."""
     match = phrases(language)["eve"].search(text)

@@ -20,13 +20,14 @@ from assistant.conversation.people import known
 from assistant.conversation.phrases import phrases
 from assistant.conversation.planner import joined
 from assistant.conversation.recalling import asked_of, content_of
-from assistant.conversation.referring import before_it, pointed, spelled_out
+from assistant.conversation.referring import TAKING, before_it, named_as_shown, pointed, spelled_out
 from assistant.conversation.sessions import LEANING, OpenQuestion, Sessions
 from assistant.conversation.spans import Masked, halves, mask
 from assistant.models import Language, Step, Turn
 from assistant.skillkit.loader import Skills
 
 _CORE = "core."
+_ANSWERS = ("core.yes", "core.no", "core.thanks", "core.undo")
 _TOUCH = 2
 """A template that matches by fewer letters is no whole request, where a question waits for an answer."""
 _SURE = {"en": 8, "zh": 3}
@@ -111,7 +112,14 @@ class Rules:
 
     def decided(self, heard: Heard) -> Followed | None:
         """The step of a whole request, or of one that leans on the turns before; None where a model must be asked."""
-        if heard.match and heard.match.tool not in ("core.yes", "core.no", "core.thanks") and not self._recalls(heard):
+        if heard.tool.partition(".")[2] in TAKING and phrases(heard.language)["one_of"].search(heard.text):
+            if heard.leaning and heard.leaning.step.kind == "call":
+                return heard.leaning  # "scrap the one about the house": one of those that were shown, whatever they are
+        if (
+            heard.match
+            and heard.match.tool not in ("core.yes", "core.no", "core.thanks", "core.undo")
+            and not self._recalls(heard)
+        ):
             return Followed(settled(self.step_of(heard.match, heard.masked, heard.world, heard.language), heard))
         if heard.leaning:
             return heard.leaning
@@ -175,14 +183,11 @@ class Rules:
     def _recalls(self, heard: Heard) -> bool:
         """Whether a question that a template takes for a search speaks of what another skill has just shown."""
         match, newest = heard.match, heard.focus.newest
-        if (
-            match is None
-            or newest is None
-            or "query" not in match.slots
-            or newest.skill == match.tool.partition(".")[0]
-        ):
+        if match is None or newest is None or match.tool.startswith(_CORE):
             return False
-        if self._skills.tool(match.tool).declaration.effect != "read":
+        skill = match.tool.partition(".")[0]
+        searches = "query" in match.slots or self._skills.planned(skill)
+        if not searches or newest.skill == skill or self._skills.tool(match.tool).declaration.effect != "read":
             return False
         return asked_of(heard.text, heard.language, heard.focus, heard.world) is not None
 
@@ -194,6 +199,7 @@ class Rules:
 def settled(step: Step, heard: Heard) -> Step:
     """The step with what it points at put in, whoever decided it."""
     step = pointed(step, heard.text, heard.focus, heard.language, heard.world)
+    step = named_as_shown(step, heard.focus, heard.language)
     return before_it(step, heard.text, heard.focus, heard.language, heard.world)
 
 
