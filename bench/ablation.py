@@ -15,10 +15,8 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from assistant import paths as folders
-from assistant.cli.userfile import read_user
 from assistant.config import Config
 from assistant.conversation.conversation import Conversation
 from assistant.conversation.planner import Switches
@@ -27,7 +25,7 @@ from assistant.errors import AssistantError
 from assistant.models import UserContext
 from bench.form import DATA, argument_parser, median, report
 from bench.scoring import Contract, Score, score
-from bench.utterances import MODEL, read_items
+from bench.utterances import MODEL, read_items, read_world
 
 PARTS = ("templates", "shortlist", "grammar", "grounding", "second_try", "examples")
 
@@ -40,9 +38,7 @@ def main() -> None:
     parser.add_argument("--without", nargs="*", choices=PARTS, default=PARTS)
     options = parser.parse_args()
     items = read_items(options.data or DATA / "own_utterances.jsonl")[:: options.step]
-    user, now = read_user(DATA / "context.yaml")
-    assert now is not None
-    now = now if now.tzinfo else now.replace(tzinfo=ZoneInfo(user.zone))
+    user, now = read_world(DATA / "context.yaml")
     figures, rows = asyncio.run(_measure(items, user, now, options.model, options.without))
     report("ablation", figures, rows=rows, only_json=options.json)
 
