@@ -78,7 +78,8 @@ class Half:
 
     def with_other(self, step: Step) -> Step:
         """Both, in their order."""
-        return joined([self.step, step] if self.leads else [step, self.step])
+        both = joined([self.step, step] if self.leads else [step, self.step])
+        return both.model_copy(update={"via": "model"})
 
 
 class Rules:

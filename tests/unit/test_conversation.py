@@ -172,7 +172,7 @@ async def test_the_models_own_time_is_not_believed(talk: Talk) -> None:
 
 @pytest.mark.parametrize("talk", [[act("email.send", to=["Boss"], subject="x", body="I quit")] * 2], indirect=True)
 async def test_an_invented_recipient_is_asked_for(talk: Talk) -> None:
-    events = await talk.say("mail somebody about my holiday please, anything")
+    events = await talk.say("please write an email about my holiday, to somebody, anything")
     assert not [event for event in events if event.type == "approval-wanted"]
     assert [event for event in events if event.type == "question"]
 
