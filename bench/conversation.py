@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from email.message import EmailMessage
 from email.utils import format_datetime
 from pathlib import Path
@@ -32,6 +32,8 @@ from bench.scoring import Contract, score
 from bench.utterances import MODEL
 
 LANGUAGES = ("en", "zh")
+_BETWEEN = timedelta(seconds=15)
+"""From one turn to the next: longer than a mail is held back in which it can be undone."""
 _SPOKEN = {"reply": "text", "question": "text", "error": "message"}
 
 
@@ -67,11 +69,13 @@ async def _converse(script: Mapping[str, Any], user: UserContext, model: str) ->
         config = Config.model_validate(
             {"notify": {"desktop": False}, "engine": {"model": model}, "skills": {"email": {"settings": settings}}}
         )
-        services = await assemble(paths, config, stack, clock=FrozenClock(now))
+        clock = FrozenClock(now)
+        services = await assemble(paths, config, stack, clock=clock)
         right, wrong = [], []
         for number, turn in enumerate(script["turns"], 1):
             said = Turn(id=f"t{number}", session="bench", surface="api", text=turn["say"])
             events = [event async for event in services.conversation.turn(said)]
+            clock.at += _BETWEEN
             fits = _fits(turn["expect"], events)
             right.append(fits)
             if not fits:

@@ -77,8 +77,9 @@ def step_for(
     calls = _looked_up(tool, args, world)
     for place, call in enumerate(calls):
         required = world.skills.tool(call.tool).schema.required
-        missing = tuple(name for name in required if call.args.get(name) in (None, "", []))
-        if missing:
+        lacking = [name for name in required if call.args.get(name) in (None, "", [])]
+        if lacking:  # what is made of another argument is not asked for first
+            missing = tuple(sorted(lacking, key=lambda name: name in world.skills.derived(tool.skill)))
             return Step(kind="ask", calls=calls, missing=missing, about=place - len(calls), via=via)
     return Step(kind="call", calls=calls, via=via)
 

@@ -27,7 +27,7 @@ _POLITE = {
     "en": re.compile(
         r"^(?:(?:hey|hi(?: there)?|hello|(?:good )?(?:morning|afternoon|evening)|ok|okay|so|well|right|now|oh|oops"
         r"|and|also"
-        r"|by the way|btw|let me see|let's see|one more thing|quick question|um+|uh+|please"
+        r"|by the way|btw|let me see|let's see|one more thing|quick question|hang on|hold on|wait|um+|uh+|please"
         r"|(?:can|could|would|will) you(?: please)?"
         r"|i(?:'d| would) like you to|i want you to|i need you to|kindly)[\s,]+)+"
         r"|[\s,]+(?:please|thanks|thank you|cheers|for me|by the way|btw|will you|would you|if you can|then)$",

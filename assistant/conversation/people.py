@@ -35,9 +35,32 @@ def known(word: str, user: UserContext) -> list[Person]:
         return []
     if domain := _DOMAIN.search(word):  # "my contact with the example.org address"
         return [one for one in user.contacts if str(one.email or "").casefold().endswith(f"@{domain[1].casefold()}")]
+    if kin := _kin(forms[-1], user):
+        return kin
     people = [(person.name, *person.aliases) for person in user.contacts]
     found = match_names(forms[-1], people)
     return [user.contacts[index] for index in found] if found else _twice_named(forms[-1], user)
+
+
+_KIN = (
+    frozenset("mum mom mother mama mummy mommy 妈 妈妈 老妈 妈咪 母亲 娘".split()),
+    frozenset("dad daddy father papa 爸 爸爸 老爸 父亲 爹".split()),
+    frozenset("sister sis 姐 姐姐 老姐 妹 妹妹 老妹".split()),
+    frozenset("brother bro 哥 哥哥 老哥 弟 弟弟 老弟".split()),
+    frozenset("wife 老婆 太太 妻子 媳妇 爱人".split()),
+    frozenset("husband 老公 丈夫 先生 爱人".split()),
+    frozenset("boss manager 老板 领导 上司 头儿".split()),
+    frozenset("landlord landlady 房东".split()),
+)
+"""Words for one relation: whoever is called by one of them is meant by the others too."""
+
+
+def _kin(said: str, user: UserContext) -> list[Person]:
+    word = said.casefold()
+    for group in _KIN:
+        if word in group and (meant := [one for one in user.contacts if any(one.called(name) for name in group)]):
+            return meant
+    return []
 
 
 def _twice_named(said: str, user: UserContext) -> list[Person]:

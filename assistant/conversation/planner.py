@@ -209,7 +209,7 @@ class Planner:
 
 _EXAMPLES = 3
 _TALK = 0.3
-_TALKLIKE = 0.8
+_TALKLIKE = 0.9
 """Below the first relevance no tool is meant, below the second none if the nearest example is talk. Found with 253
 requests in six languages, of which they part all but a few."""
 _ACTS = 0.7
