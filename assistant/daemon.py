@@ -78,6 +78,7 @@ async def serve(paths: Paths, loaded: Loaded, *, foreground: bool = True) -> Non
         await _announce_ready(stack)
         gc.freeze()  # what was loaded stays: no collection needs to walk through it
         gc.enable()
+        await _keep_running(stack, services.conversation.warm, "templates")
         _log.info("ready after %.2f s", time.monotonic() - started)
         await stopping.wait()
         _log.info("stopping")

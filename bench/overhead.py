@@ -18,7 +18,7 @@ from bench.form import Home, argument_parser, median, percentile, report, rss_mb
 
 TURNS = 300
 STARTS = 5
-_SETTLE_S = 3.0
+_SETTLE_S = 12.0
 _GOALS = {"added_p95_ms": 25, "idle_rss_mb": 120, "cold_start_s": 1.5}
 _ANSWER = "It scatters short waves more than long ones."
 _QUESTIONS = ("Why is the sky blue?", "天空为什么是蓝色的？")

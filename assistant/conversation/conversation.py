@@ -100,6 +100,11 @@ class Conversation:
             async for event in self._guarded(self._undo(turn, record), record):
                 yield event
 
+    async def warm(self, after_s: float = 5.0) -> None:
+        """Make the first turns as quick as all others, once whoever started the daemon has had an answer."""
+        await asyncio.sleep(after_s)
+        await asyncio.to_thread(self._rules.warm)
+
     async def plan(
         self, text: str, *, now: datetime | None = None, user: UserContext | None = None, language: str | None = None
     ) -> Plan:

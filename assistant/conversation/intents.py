@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -59,6 +60,9 @@ _FRONT = " \t\n。!！?？…～,，;；"
 
 
 _TEXTS = frozenset({"body", "note", "text", "fact", "question", "do", "query", "reference", "interests"})
+_PLACES = frozenset({"place", "origin", "destination"})
+_YIELD_S = 0.0005
+_NO_PLACE = re.compile(r"[找订住查]个?$|\b(?:for|with|by|under)\b", re.IGNORECASE)
 _WIDE = re.compile(r"[,，;；]\s*\S")
 
 
@@ -132,7 +136,7 @@ class Sentences:
         found: list[Match] = []  # with and without numbers masked: "Rome for two people" is no place
         for text in dict.fromkeys((masked.text, masked.counted)):
             found += self._matches(text, masked, language, live)
-        sure = [match for match in found if not _overreaches(match, user or UserContext())]
+        sure = [match for match in found if not _overreaches(match, masked, user or UserContext())]
         return max(sure, key=lambda match: (match.literal, len(match.times), -len(match.slots)), default=None)
 
     def _matches(self, text: str, masked: Masked, language: Language, live: Mapping[str, SlotList]) -> list[Match]:
@@ -144,6 +148,15 @@ class Sentences:
             if found := [self._read(result, masked, text) for result in results if not _torn(result, candidate)]:
                 return found
         return []
+
+    def warm(self) -> None:
+        """Parse all templates and index them, which is else done when a sentence first comes near them."""
+        for language, templates in self._templates.items():
+            self._prefilters.setdefault(language, Prefilter(template.sentence for template in templates))
+            for template in templates:
+                for sentence in template.data.sentences:
+                    sentence.get_required_clauses({})
+                time.sleep(_YIELD_S)  # the turns of a person go first
 
     def _recognize(
         self, text: str, masked: Masked, language: Language, live: Mapping[str, SlotList]
@@ -197,10 +210,17 @@ class Sentences:
         return {}
 
 
-def _overreaches(match: Match, user: UserContext) -> bool:
-    """Whether a wildcard took more than a name or a few words: those that are no text go over no comma."""
+def _overreaches(match: Match, masked: Masked, user: UserContext) -> bool:
+    """Whether a wildcard took more than a name or a few words: those that are no text go over no comma, a person's
+    name holds no other's, and a place no number, time or verb ("Vienna for two people", 布拉格找个)."""
     people = [one for name, words in match.slots.items() if name in PEOPLE for one in several(words)]
-    return match.wide or any(encloses_a_name(one, user) for one in people)
+    places = [words for name, words in match.slots.items() if name in _PLACES]
+    spans = [span.text for span in masked.spans]
+    return (
+        match.wide
+        or any(encloses_a_name(one, user) for one in people)
+        or any(_NO_PLACE.search(one) or any(text in one for text in spans) for one in places)
+    )
 
 
 def _lists(masked: Masked) -> dict[str, SlotList]:

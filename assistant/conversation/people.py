@@ -8,7 +8,8 @@ from assistant.models import Person, UserContext
 from assistant.values import match_names
 
 _POSSESSIVE = re.compile(
-    r"^(?:(?:my|our|the|to|for|from)\s+|(?:我的|我们的|我们|我|给|跟|和)\s*)|(?:'s|’s|的)$", re.IGNORECASE
+    r"^(?:(?:my|our|the|to|for|from)\s+|(?:我的|我们的|我们|我|给|跟|和|名叫|名字叫|名字是|叫做|叫)\s*)|(?:'s|’s|的)$",
+    re.IGNORECASE,
 )
 
 

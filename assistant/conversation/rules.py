@@ -111,6 +111,10 @@ class Rules:
             undone=self._sessions.last_is_undone(turn.session),
         )
 
+    def warm(self) -> None:
+        """Make the first turns as quick as all others; takes a second or two."""
+        self._sentences.warm()
+
     def decided(self, heard: Heard) -> Followed | None:
         """The step of a whole request, or of one that leans on the turns before; None where a model must be asked."""
         if heard.tool.partition(".")[2] in TAKING and phrases(heard.language)["one_of"].search(heard.text):
@@ -121,7 +125,9 @@ class Rules:
             and heard.match.tool not in ("core.yes", "core.no", "core.thanks", "core.undo")
             and not self._recalls(heard)
         ):
-            return Followed(settled(self.step_of(heard.match, heard.masked, heard.world, heard.language), heard))
+            two = self._swallowed(heard.match, heard.masked, heard.world, heard.language)
+            step = two or self.step_of(heard.match, heard.masked, heard.world, heard.language)
+            return Followed(step if two else settled(step, heard))
         if heard.leaning:
             return heard.leaning
         parts = self.by_parts(heard.masked, heard.world, heard.language)
@@ -130,7 +136,14 @@ class Rules:
     def by_template(self, masked: Masked, world: World, language: Language) -> Step | None:
         """The step of a sentence that a template knows."""
         match = self._sentences.match(masked, language, world.user)
-        return self.step_of(match, masked, world, language) if match else None
+        if match is None:
+            return None
+        return self._swallowed(match, masked, world, language) or self.step_of(match, masked, world, language)
+
+    def _swallowed(self, match: Match, masked: Masked, world: World, language: Language) -> Step | None:
+        """Both requests, where a short text of one has taken in the other: "for pizza and remind me tomorrow …"."""
+        short = (words for name, words in match.slots.items() if name not in _BODIES and name not in PEOPLE)
+        return self.by_parts(masked, world, language) if any(halves(words) for words in short) else None
 
     def by_parts(self, masked: Masked, world: World, language: Language) -> Step | None:
         """Two whole requests in one sentence, each of which a template knows."""

@@ -79,7 +79,7 @@ class Number:
 class Impossible:
     """It reads like a time, but there is no such time. `why` is a catalogue key, `data` gives its placeholders."""
 
-    why: Literal["values.no_such_day", "values.no_such_time", "values.out_of_range"]
+    why: Literal["values.no_such_day", "values.no_such_time", "values.out_of_range", "values.ends_before"]
     month: int | None = None
     day: int | None = None
     time: str = ""

@@ -21,7 +21,7 @@ _ANY_DAY = datetime(2000, 1, 1, tzinfo=UTC)
 _BEFORE = 24
 _EDGES = " \t\r\n,.!?;:，。！？；：、"
 _CN_DIGIT = "[一二两三四五六七八九1-9]"
-_COUNTED = "个位条封张笔份本次家天周月年号日点时人件遍岁度层楼页台辆瓶杯斤公路十百千万亿%％.,0-9零一二三四五六七八九"
+_COUNTED = "个位条封张笔份本次家天周月年号日点时人件遍岁度层楼页台辆瓶杯斤公路十百千万亿%％0-9零一二三四五六七八九"
 _WORTH = {"一": 1, "二": 2, "两": 2, "三": 3, "四": 4, "五": 5, "六": 6, "七": 7, "八": 8, "九": 9}
 _MEASURED = "个位名条封张笔份本次家件项段篇首遍间晚杯瓶台辆页人"
 _PRONOUN_AFTER = "of|more|day|another|by|or|and|thing|time|that|which|who|is|was|should|can|at|in|on|from|for|to|with"
@@ -127,12 +127,12 @@ def _patterns() -> dict[str, re.Pattern[str]]:
         "chinese": re.compile(rf" ?(?:块钱?的?)?(?P<name>{currencies.CHINESE})| ?(?P<kuai>块)(?P<money>钱)?"),
         "also": re.compile(rf"的?(?P<name>{currencies.CHINESE})"),
         "coins": re.compile(r"毛(?![衣笔孔病利发驴巾线])|角(?![形度落色星])"),
-        "cents": re.compile(rf"[零〇]?(?P<cents>{_CN_DIGIT})(?:分|(?![{_COUNTED}]))"),
+        "cents": re.compile(rf"[零〇]?(?P<cents>{_CN_DIGIT})(?:分|(?![{_COUNTED}]|[.,][0-9]))"),
         "small": re.compile(currencies.CHINESE_MINOR),
         "tail": re.compile(
             rf"(?:{tenths}|[零〇0](?P<hundredth>{_CN_DIGIT})分?|(?P<fen>{_CN_DIGIT})分"
-            rf"|(?P<two>[二三四五六七八九]?十[一二三四五六七八九]?|[1-9][0-9])(?:分|(?![{_COUNTED}]))"
-            rf"|(?P<half>半)(?![天年个小月])|(?P<one>{_CN_DIGIT})(?![{_COUNTED}分毛角小]))钱?"
+            rf"|(?P<two>[二三四五六七八九]?十[一二三四五六七八九]?|[1-9][0-9])(?:分|(?![{_COUNTED}]|[.,][0-9]))"
+            rf"|(?P<half>半)(?![天年个小月])|(?P<one>{_CN_DIGIT})(?![{_COUNTED}分毛角小]|[.,][0-9]))钱?"
         ),
         "ends": re.compile(
             r" *(?:$|[^\w\s-]|(?:to|for|from|into|out|at|by|with|on|in|please|as|via|per|each|or|and|is|was|now|today"
@@ -288,7 +288,7 @@ def _is_kuai(text: str, number: Counted, end: int) -> bool:
     return (
         paid
         or not ("\u4e00" <= after <= "\u9fff")
-        or after in "的给到以左吧了呢吗多过转付还从和就够可用作当发存是行进买上下我你他她请"
+        or after in "打的给到以左吧了呢吗多过转付还从和就够可用作当发存是行进买上下我你他她请"
     )
 
 

@@ -195,7 +195,7 @@ class _Reading:
             return None
         return interval(first, second, self.now, self.prefer, self.text[first.start : second.end])
 
-    def _range(self, first: Atom, second: Atom, gap: str, value: TimeValue) -> Period | None:
+    def _range(self, first: Atom, second: Atom, gap: str, value: TimeValue) -> Period | Impossible | None:
         link = self.grammar.to.fullmatch(gap)
         if not link or first.clock or second.clock or first.every or second.every:
             return None
@@ -213,7 +213,8 @@ class _Reading:
             seen, direction = wall.combine(anchor + timedelta(days=1), 0, 0, self.now.tzinfo), "future"
         absolute = self._meaning(second, direction)
         later = self._meaning(second, direction, seen)
-        return days_between(value, absolute) or days_between(value, later)
+        found = days_between(value, absolute) or days_between(value, later)
+        return Impossible("values.ends_before") if found and _backwards(found, second) else found
 
     def _range_start(self, first: Atom) -> int:
         opens = self.grammar.opens.search(self._ahead_of(first))
@@ -225,6 +226,14 @@ class _Reading:
             return frame.start
         lead = self.grammar.lead.search(self._ahead_of(frame))
         return frame.start - len(lead.group()) if lead else frame.start
+
+
+def _backwards(found: Period, second: Atom) -> bool:
+    """ "From the 12th to the 10th of December": nobody means nearly a year by that."""
+    if not isinstance(second.day, MonthDay) or second.day.year is not None:
+        return False
+    nearly_a_year = timedelta(days=330) < found.end - found.start
+    return nearly_a_year and found.start.month == found.end.month
 
 
 def _span(start: int, end: int, value: TimeValue) -> Span:

@@ -13,6 +13,7 @@ from assistant.conversation.phrases import invites, takes_away
 from assistant.conversation.spans import mask
 from assistant.daemon import bundled_sentences
 from assistant.models import Language
+from assistant.values import Impossible, Period
 from tests.support.talk import NOW, Talk, talking
 from tests.unit.test_conversation import USER, deliver, script
 
@@ -184,3 +185,21 @@ def test_an_invitation_is_heard() -> None:
     assert invites("Invite Anna to lunch")
     assert invites("下周二开会，邀请王伟参加")
     assert not invites("lunch with Anna")
+
+
+def test_a_range_that_ends_before_it_begins_is_impossible() -> None:
+    for said in ("du 12 au 10 décembre", "from the 12th to the 10th of December", "vom 12. bis 10. Dezember"):
+        [span] = mask(said, NOW).spans[:1]
+        assert isinstance(span.value, Impossible), said
+    assert isinstance(mask("from Dec 28 to Jan 3", NOW).spans[0].value, Period)
+
+
+async def test_a_short_text_takes_in_no_second_request_and_a_place_no_number(talk: Talk) -> None:
+    plan = await talk.services.conversation.plan(
+        "Send my sister 35 euros for pizza and remind me tomorrow at 9 to check that she got it"
+    )
+    assert [call.tool for call in plan.calls] == ["banking.transfer", "reminders.add"]
+    plan = await talk.services.conversation.plan("下周五到下周日在布拉格找个酒店，两个人住")
+    assert (plan.calls[0].args["place"], plan.calls[0].args["guests"]) == ("布拉格", 2)
+    plan = await talk.services.conversation.plan("给姐姐转二十五块五，备注午饭钱")
+    assert plan.calls[0].args["amount"] == "25.50"
