@@ -1,37 +1,58 @@
-"""What unit tests share: a vault that opens at once, and data files that are read and compiled once for all tests."""
+"""What unit tests share: a vault that opens at once, and data files that are read and indexed once for all tests."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import cached_property
 from typing import Any
 
 import pytest
 
 from assistant.locale import catalogue
 
-# A daemon reads, compiles and indexes each file once in its life; the hundred of them in one test process need not do
-# it each time. Patched before the modules that take these names are imported.
+# A daemon reads, parses and indexes each file once in its life; the hundred of them in one test process need not do it
+# each time. Patched before the modules that take this name are imported.
 catalogue.read = functools.cache(catalogue.read)
 
-from assistant.conversation import examples, shortlist  # noqa: E402
+from assistant.conversation import examples, intents, prefilter, shortlist  # noqa: E402
 
 
-def _once(make: Callable[..., Any], key: Callable[..., str]) -> Callable[..., Any]:
-    made: dict[str, Any] = {}
+def _shared(owner: type, name: str, key: Callable[[Any], Any]) -> None:
+    """Make a cached property once for all owners with the same key."""
+    make, made = owner.__dict__[name].func, {}
 
-    def get(*args: Any) -> Any:
-        known = key(*args)
+    def get(self: Any) -> Any:
+        known = key(self)
         if known not in made:
-            made[known] = make(*args)
+            made[known] = make(self)
         return made[known]
 
-    return get
+    shared = cached_property(get)
+    shared.__set_name__(owner, name)
+    setattr(owner, name, shared)
 
 
-_ranking = _once(shortlist.Ranking, str)
-for module in (examples, shortlist):
-    module.Ranking = _ranking  # type: ignore[attr-defined]
+def _tools(one: Any) -> tuple[str, ...]:
+    return tuple(f"{tool.name} {tool.schema.description}" for tool in one)
+
+
+_shared(examples.Examples, "_all", lambda self: (self._files, _tools(self._skills.tools())))
+_shared(examples.Examples, "_indexed", lambda self: (self._files, _tools(self._skills.tools())))
+_shared(shortlist.Shortlist, "_index", lambda self: _tools(self._tools.values()))
+_shared(intents._Template, "data", lambda self: (self.sentence, str(self.args)))
+
+
+@functools.cache
+def _prefilter(templates: tuple[str, ...]) -> prefilter.Prefilter:
+    return prefilter.Prefilter(templates)
+
+
+def _one_prefilter(templates: Iterable[str]) -> prefilter.Prefilter:
+    return _prefilter(tuple(templates))
+
+
+intents.Prefilter = _one_prefilter  # type: ignore[attr-defined,assignment,misc]
 
 
 @pytest.fixture(autouse=True)
