@@ -8,8 +8,12 @@ from functools import cached_property
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from assistant.locale import catalogue
+
+settings.register_profile("untimed", deadline=None)  # a busy machine is slow, not wrong
+settings.load_profile("untimed")
 
 # A daemon reads, parses and indexes each file once in its life; the hundred of them in one test process need not do it
 # each time. Patched before the modules that take this name are imported.
