@@ -28,10 +28,10 @@ def _templates(language: str) -> list[str]:
 def test_no_sentence_loses_the_template_that_it_is_made_of(language: str) -> None:
     templates = _templates(language)
     prefilter = Prefilter(templates)
-    chosen = random.Random(7).sample(range(len(templates)), 200)
+    chosen = random.Random(7).sample(range(len(templates)), 120)
     assert len(templates) > 1000
     for number in chosen:
-        for said in islice(sample_sentence(parse_sentence(templates[number]), expand_lists=False), 30):
+        for said in islice(sample_sentence(parse_sentence(templates[number]), expand_lists=False), 6):
             assert number in prefilter.candidates(said.upper()), (templates[number], said)
 
 
