@@ -113,7 +113,7 @@ class Planner:
         async for said in self._ask(chat, grammar, priority, attempt):
             yield said
         step, fault = self._read(attempt, masked, world, tools)
-        if step.kind == "reply" and any(step.reply == exchange.reply for exchange in history):
+        if step.kind == "reply" and any(step.reply == one.reply and one.via == "intent" for one in history):
             step = Step(kind="escalate")  # it repeats what was said of another deed
         if fault and self._use.second_try:
             again = _Attempt(usage=attempt.usage)

@@ -30,6 +30,8 @@ class Exchange:
     """What was called."""
     data: Any = None
     """What was shown, as the reply carries it."""
+    via: str = ""
+    """Who decided it."""
 
 
 @dataclass(frozen=True)
@@ -81,12 +83,12 @@ class Sessions:
     def history(self, session: str, limit: int) -> list[Exchange]:
         """The last turns, oldest first."""
         rows = self._db.conn.execute(
-            "SELECT text, reply, language, events FROM turns WHERE session = ?"
+            "SELECT text, reply, language, events, via FROM turns WHERE session = ?"
             " ORDER BY started_at DESC, rowid DESC LIMIT ?",
             (session, limit),
         ).fetchall()
         return [
-            Exchange(row["text"], row["reply"], row["language"], _calls(events), _data(events))
+            Exchange(row["text"], row["reply"], row["language"], _calls(events), _data(events), row["via"])
             for row in reversed(rows)
             for events in [json.loads(row["events"])]
         ]
