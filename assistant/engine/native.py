@@ -13,6 +13,7 @@ import os
 import struct
 import time
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -135,10 +136,6 @@ class Model:
         """Tokens in the key-value cache."""
         return len(self._cached)
 
-    def full(self) -> bool:
-        """Whether the context has no room for a further token."""
-        return len(self._cached) >= self.context
-
     def read(self, tokens: Sequence[int], *, stopped: Callable[[], bool], progress: Callable[[int], None]) -> int:
         """Compute the prompt, keeping what the cache shares with it. Returns how many tokens that were.
 
@@ -163,9 +160,20 @@ class Model:
             progress(at)
         return kept
 
-    def advance(self, token: int) -> None:
-        """Compute one token more."""
-        self._decode([token])
+    def advance(self, tokens: Sequence[int]) -> None:
+        """Compute these tokens more, all at once."""
+        self._decode(tokens)
+
+    @cached_property
+    def bytes_and_ends(self) -> tuple[dict[int, bytes], list[int]]:
+        """A token for each single byte, with that byte, and the tokens that end a text."""
+        single: dict[bytes, int] = {}
+        for token in range(self.vocabulary):
+            piece = self.piece(token)
+            if len(piece) == 1:
+                single.setdefault(piece, token)
+        ends = [token for token in range(self.vocabulary) if self.ends(token)]
+        return {token: byte for byte, token in single.items()}, ends
 
     def logits(self) -> numpy.ndarray[Any, numpy.dtype[numpy.float32]]:
         """The logits after the last token, shape (vocabulary,); valid until the next computation."""
@@ -239,23 +247,48 @@ class Model:
         return [model, self.profile.name, lib.llama_version().decode()]
 
 
+_MOST_FORCED = 64
+"""So many bytes are foreseen at once."""
+
+
 class Grammar:
     """A GBNF grammar followed token by token."""
 
     def __init__(self, model: Model, gbnf: str) -> None:
         """Raises EngineError for a grammar that llama.cpp can't parse."""
+        self._model = model
         self._sampler = lib.llama_sampler_init_grammar(model._vocab, gbnf.encode(), b"root")
         if not self._sampler:
             raise EngineError("engine.grammar")
 
     def allowed(self, tokens: numpy.ndarray[Any, Any]) -> numpy.ndarray[Any, Any]:
         """Which of the tokens may come next: a mask of the same length."""
+        return self._allowed(self._sampler, tokens)
+
+    def forced(self) -> bytes:
+        """What must come next, whatever the model thinks: as far as the grammar leaves one byte at a time."""
+        bytes_, ends = self._model.bytes_and_ends
+        probe = numpy.array([*bytes_, *ends])
+        sampler = lib.llama_sampler_clone(self._sampler)
+        found = bytearray()
+        try:
+            while len(found) < _MOST_FORCED:
+                left = probe[self._allowed(sampler, probe)]
+                if len(left) != 1 or int(left[0]) not in bytes_:
+                    break
+                found += bytes_[int(left[0])]
+                lib.llama_sampler_accept(sampler, int(left[0]))
+        finally:
+            lib.llama_sampler_free(sampler)
+        return bytes(found)
+
+    def _allowed(self, sampler: Any, tokens: numpy.ndarray[Any, Any]) -> numpy.ndarray[Any, Any]:
         data = numpy.zeros(len(tokens), dtype=[("id", "<i4"), ("logit", "<f4"), ("p", "<f4")])
         data["id"] = tokens
         array = lib.llama_token_data_array(
             data=data.ctypes.data_as(lib.llama_token_data_p), size=len(tokens), selected=-1, sorted=False
         )
-        lib.llama_sampler_apply(self._sampler, ctypes.byref(array))
+        lib.llama_sampler_apply(sampler, ctypes.byref(array))
         return data["logit"] > -numpy.inf
 
     def accept(self, token: int) -> None:
