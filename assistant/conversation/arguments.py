@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from assistant.conversation.filling import SLOTS_OF, money, sayable, span_arguments
+from assistant.conversation.filling import SLOTS_OF, STARTS, money, sayable, span_arguments
 from assistant.conversation.people import account, known, plain
 from assistant.conversation.phrases import invites
 from assistant.conversation.spans import Masked
@@ -81,7 +81,19 @@ def step_for(
         if lacking:  # what is made of another argument is not asked for first
             missing = tuple(sorted(lacking, key=lambda name: name in world.skills.derived(tool.skill)))
             return Step(kind="ask", calls=calls, missing=missing, about=place - len(calls), via=via)
+    if _changes_nothing(tool, calls[-1], world):
+        new = next(name for name in (*STARTS, *tool.schema.properties) if name in tool.schema.properties)
+        return Step(kind="ask", calls=calls, missing=(new,), via=via)
     return Step(kind="call", calls=calls, via=via)
+
+
+def _changes_nothing(tool: Tool, call: Call, world: World) -> bool:
+    """Whether a thing is looked up to be changed, and nothing is said that it should be changed to."""
+    required = set(tool.schema.required)
+    open_ = tool.schema.properties.keys() - required
+    looked_up = required <= world.skills.lookups(tool.skill).keys()
+    updates = tool.name.partition(".")[2].startswith("update")
+    return updates and looked_up and bool(open_) and call.args.keys() <= required
 
 
 def _of_type(argument: Argument | None, name: str, value: Any, world: World) -> Any:

@@ -207,7 +207,7 @@ class Planner:
         return step_for(tool, words, chosen, masked, world, "model")
 
 
-_EXAMPLES = 3
+_EXAMPLES = 2
 _TALK = 0.3
 _TALKLIKE = 0.9
 """Below the first relevance no tool is meant, below the second none if the nearest example is talk. Found with 253
