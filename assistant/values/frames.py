@@ -233,8 +233,9 @@ def _end(start: datetime, first: Atom, second: Atom, now: datetime) -> datetime 
     clock = second.clock
     assert clock is not None
     fixed = hour_in_part(clock, second.part)
-    if first.clock and first.clock.exact and first.clock.hour > 12 and ":" in clock.said and not clock.meridiem:
-        # "From 17:00 to 10:00": who writes one on the 24-hour clock writes both.
+    wide = first.clock is not None and first.clock.exact and (first.clock.hour > 12 or first.clock.hour == 0)
+    if wide and ":" in clock.said and not clock.meridiem:
+        # "From 17:00 to 10:00", "from 00:00 to 12:01": who writes one on the 24-hour clock writes both.
         fixed = clock.hour
     hours = [fixed, fixed + 24] if fixed is not None else [clock.hour % 12 + half for half in (0, 12, 24, 36)]
     ends = [wall.combine(start.date(), hour, clock.minute, start.tzinfo) for hour in hours]

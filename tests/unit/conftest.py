@@ -12,7 +12,7 @@ from hypothesis import settings
 
 from assistant.locale import catalogue
 
-settings.register_profile("untimed", deadline=None)  # a busy machine is slow, not wrong
+settings.register_profile("untimed", deadline=None, max_examples=60)  # a busy machine is slow, not wrong
 settings.load_profile("untimed")
 
 # A daemon reads, parses and indexes each file once in its life; the hundred of them in one test process need not do it
