@@ -28,6 +28,7 @@ from assistant.skillkit.loader import Skills
 
 _CORE = "core."
 _ANSWERS = ("core.yes", "core.no", "core.thanks", "core.undo")
+"""What is settled before, or is no request of its own."""
 _TOUCH = 2
 """A template that matches by fewer letters is no whole request, where a question waits for an answer."""
 _SURE = {"en": 8, "zh": 3}
@@ -120,11 +121,7 @@ class Rules:
         if heard.tool.partition(".")[2] in TAKING and phrases(heard.language)["one_of"].search(heard.text):
             if heard.leaning and heard.leaning.step.kind == "call":
                 return heard.leaning  # "scrap the one about the house": one of those that were shown, whatever they are
-        if (
-            heard.match
-            and heard.match.tool not in ("core.yes", "core.no", "core.thanks", "core.undo")
-            and not self._recalls(heard)
-        ):
+        if heard.match and heard.match.tool not in _ANSWERS and not self._recalls(heard):
             two = self._swallowed(heard.match, heard.masked, heard.world, heard.language)
             step = two or self.step_of(heard.match, heard.masked, heard.world, heard.language)
             return Followed(step if two else settled(step, heard))

@@ -104,10 +104,6 @@ class Model:
         """Whether the model says by it that it is done."""
         return bool(lib.llama_vocab_is_eog(self._vocab, token))
 
-    def adds_bos(self) -> bool:
-        """Whether the tokenizer puts the beginning-of-sequence token first."""
-        return bool(lib.llama_vocab_get_add_bos(self._vocab))
-
     def tokenize(self, text: str, *, prompt: bool = False) -> list[int]:
         """Tokens of a text; of a `prompt`, with control words understood and the beginning marked."""
         data = text.encode("utf-8", "replace")
