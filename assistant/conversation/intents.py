@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain
+from itertools import accumulate, chain
 from pathlib import Path
 from typing import Any
 
 from hassil import IntentData, Intents, RecognizeResult, SlotList, TextSlotList, WildcardSlotList, recognize_all
+from hassil.expression import Expression, Group, TextChunk
 from hassil.intents import Intent
-from hassil.util import PUNCTUATION_STR
+from hassil.util import PUNCTUATION_STR, match_start
 
 from assistant.conversation.arguments import PEOPLE, several
 from assistant.conversation.people import account_names, encloses_a_name, parts_of
@@ -44,9 +45,8 @@ _FILLERS = re.compile(
     r"|(?:嗯+|呃+|那个那个|就是说|怎么说呢)[\s,，、]*|(?<![一-鿿])额+[\s,，、…]+",
     re.IGNORECASE,
 )
-_EDGE = "(?:(?<![A-Za-zÀ-ɏ])|(?![A-Za-zÀ-ɏ]))"
-"""Not between two letters of one word; Chinese has no such places."""
-_DROPPED = re.escape(PUNCTUATION_STR)
+_GAP = frozenset(PUNCTUATION_STR)
+_LETTER = re.compile("[A-Za-zÀ-ɏ]")
 _BORDER = re.compile(r"(?<=[一-鿿])\s+(?=[!-~\ue000-\ue03f])|(?<=[!-~\ue000-\ue03f])\s+(?=[一-鿿])")
 """Spaces that people put between Chinese and Latin script or numbers; templates have none there."""
 _TIMES = ("when", "once", "every", "period", "duration")
@@ -152,10 +152,13 @@ class Sentences:
     def warm(self) -> None:
         """Parse all templates and index them, which is else done when a sentence first comes near them."""
         for language, templates in self._templates.items():
-            self._prefilters.setdefault(language, Prefilter(template.sentence for template in templates))
-            for template in templates:
+            prefilter = self._prefilters.setdefault(language, Prefilter(template.sentence for template in templates))
+            for number, template in enumerate(templates):
+                prefilter.read(number)
                 for sentence in template.data.sentences:
                     sentence.get_required_clauses({})
+                    for chunk in _chunks(sentence.expression):
+                        match_start("", chunk.text)  # hassil keeps the pattern that it compiles
                 time.sleep(_YIELD_S)  # the turns of a person go first
 
     def _recognize(
@@ -210,6 +213,14 @@ class Sentences:
         return {}
 
 
+def _chunks(expression: Expression) -> Iterator[TextChunk]:
+    if isinstance(expression, TextChunk):
+        yield expression
+    elif isinstance(expression, Group):
+        for item in expression.items:
+            yield from _chunks(item)
+
+
 def _overreaches(match: Match, masked: Masked, user: UserContext) -> bool:
     """Whether a wildcard took more than a name or a few words: those that are no text go over no comma, a person's
     name holds no other's, and a place no number, time or verb ("Vienna for two people", 布拉格找个)."""
@@ -253,22 +264,50 @@ def _completed(value: Any, said: Mapping[str, str]) -> Any:
 
 def _as_said(slot: str, sentence: str, name: str) -> str:
     """The slot's words with the punctuation that hassil takes out; a message's body keeps its last mark as well."""
-    found = re.search(_loosely(slot), sentence, re.IGNORECASE)
-    said = found.group() if found else slot
+    said = next((sentence[start:end] for start, end in _places(slot, sentence)), slot)
     said = said.strip(" \t\n,，;；:：") if name == "body" else said.rstrip(_END).lstrip(_FRONT)
     bare = said.strip(_END)
     return bare[1:-1].strip() if len(bare) > 2 and (bare[0], bare[-1]) in _QUOTES else said
 
 
-def _loosely(words: str) -> str:
-    """A pattern for words out of which hassil may have taken punctuation."""
-    return "".join(rf"[\s{_DROPPED}]+" if one.isspace() else rf"{re.escape(one)}[\s{_DROPPED}]*" for one in words)
+def _places(words: str, sentence: str) -> Iterator[tuple[int, int]]:
+    """Beginnings and ends of `words` in `sentence`, of which hassil may have taken out punctuation.
+
+    A pattern compiled for each slot would take longer than the matching of the templates.
+    """
+    kept = [index for index, one in enumerate(sentence) if not _is_gap(one)]
+    bare = "".join(_folded(sentence[index]) for index in kept)
+    parts = ["".join(_folded(one) for one in part if not _is_gap(one)) for part in words.split()]
+    sought = "".join(parts)
+    breaks = list(accumulate(len(part) for part in parts))[:-1]
+    found = bare.find(sought) if sought else -1
+    while found >= 0:
+        if all(kept[found + at] - kept[found + at - 1] > 1 for at in breaks if 0 < at < len(sought)):
+            after = found + len(sought)
+            yield kept[found], kept[after] if after < len(kept) else len(sentence)
+        found = bare.find(sought, found + 1)
+
+
+def _is_gap(one: str) -> bool:
+    return one.isspace() or one in _GAP
+
+
+def _folded(one: str) -> str:
+    return low if len(low := one.lower()) == 1 else one
 
 
 def _torn(result: RecognizeResult, sentence: str) -> bool:
     """Whether a wildcard has taken a part of a word: "Lisb" of "Lisbon", because a template goes on with "on"."""
-    wild = [_loosely(entity.text.strip()) for entity in result.entities.values() if entity.is_wildcard]
-    return any(not re.search(f"{_EDGE}{words}{_EDGE}", sentence, re.IGNORECASE) for words in wild)
+    wild = [entity.text for entity in result.entities.values() if entity.is_wildcard]
+    return any(
+        all(_in_a_word(start, sentence) or _in_a_word(end, sentence) for start, end in _places(words, sentence))
+        for words in wild
+    )
+
+
+def _in_a_word(index: int, sentence: str) -> bool:
+    """Whether letters of one word stand on both sides; Chinese has no such places."""
+    return 0 < index < len(sentence) and bool(_LETTER.match(sentence[index - 1]) and _LETTER.match(sentence[index]))
 
 
 def _stripped(text: str, language: Language) -> str:

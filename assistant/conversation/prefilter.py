@@ -45,10 +45,11 @@ class Prefilter:
         """The numbers of the templates that may match, in order."""
         said = sentence.casefold()
         found = {number for word, numbers in self._by_word.items() if word in said for number in numbers}
-        kept = (one for one in found if all(any(word in said for word in clause) for clause in self._clauses(one)))
+        kept = (one for one in found if all(any(word in said for word in clause) for clause in self.read(one)))
         return sorted((*self._open, *kept))
 
-    def _clauses(self, number: int) -> tuple[Clause, ...]:
+    def read(self, number: int) -> tuple[Clause, ...]:
+        """The clauses of a template, which is read when a sentence first comes near it."""
         if number not in self._needed:
             self._needed[number] = clauses(self._templates[number])
         return self._needed[number]
