@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from assistant.conversation.filling import SLOTS_OF, STARTS, money, sayable, span_arguments
-from assistant.conversation.people import account, known, plain
+from assistant.conversation.people import account, account_names, known, plain
 from assistant.conversation.phrases import invites
 from assistant.conversation.spans import Masked
 from assistant.errors import AskAgain, AssistantError, Rejected
@@ -26,8 +26,10 @@ PEOPLE = frozenset({"sender", "to", "cc", "attendees", "name", "counterparty"})
 """Arguments that hold people, in every skill of the contract."""
 ACCOUNTS = frozenset({"account", "from_account"})
 """Arguments that hold one of the user's own bank accounts."""
+_RECIPIENTS = frozenset({"to", "cc"})
 _HEADLINE = 50
 _ADDRESS = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+_BANK_ACCOUNT = re.compile(r"(?:[0-9][\s-]?){8,}")
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,8 @@ def step_for(
         spans = {slot: masked.spans[index] for slot, index in times.items()}
         args |= span_arguments(spans, names, world.text)
         args = {name: _of_type(names.get(name), name, value, world) for name, value in args.items()}
+        if tool.declaration.effect in ("outward", "money"):
+            _known_only(args, world.user)
     except AskAgain as question:
         said = {name: value for name, value in args.items() if name not in question.missing}
         return Step(
@@ -129,6 +133,17 @@ def person(word: str, user: UserContext, argument: str) -> str:
         choices = [f"{one.name} <{one.email}>" if one.email else one.name for one in people]
         raise AskAgain("conversation.which_person", missing=(argument,), choices=choices, who=plain(word))
     return people[0].name if people else plain(word)
+
+
+def _known_only(args: Mapping[str, Any], user: UserContext) -> None:
+    """Nothing goes out to somebody who is neither a contact nor given by an address or account: raises AskAgain."""
+    own = {name.casefold() for name in account_names(user)}
+    for name in _RECIPIENTS & args.keys():
+        for word in args[name] if isinstance(args[name], list) else [args[name]]:
+            said = str(word).strip()
+            addressed = _ADDRESS.fullmatch(said) or _BANK_ACCOUNT.search(said) or plain(said).casefold() in own
+            if said and not (addressed or known(said, user)):
+                raise AskAgain("conversation.unknown_person", missing=(name,), who=said)
 
 
 def headline(text: str) -> str:

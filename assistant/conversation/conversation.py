@@ -16,6 +16,7 @@ from functools import partial
 from assistant.config import ConversationSettings
 from assistant.conversation.arguments import World
 from assistant.conversation.claims import claims_a_deed
+from assistant.conversation.deciding import Decider
 from assistant.conversation.execute import Executor, Work
 from assistant.conversation.intents import Sentences
 from assistant.conversation.language import detect, supported
@@ -23,7 +24,7 @@ from assistant.conversation.planner import Planned, Planner
 from assistant.conversation.record import Record
 from assistant.conversation.rules import Heard, Rules, settled
 from assistant.conversation.sessions import Sessions
-from assistant.conversation.spans import Masked, mask
+from assistant.conversation.spans import mask
 from assistant.errors import AskAgain, AssistantError, Cancelled, SkillFailed
 from assistant.events import (
     ApprovalWanted,
@@ -67,7 +68,7 @@ class Conversation:
         templates: bool = True,
     ) -> None:
         self._rules = Rules(sentences, skills, sessions, self._help)
-        self._planner = planner
+        self._decider = Decider(planner, self._rules, templates=templates)
         self._executor = executor
         self._sessions = sessions
         self._approvals = approvals
@@ -116,7 +117,7 @@ class Conversation:
         known = self._rules.by_template(masked, world, tongue) or self._rules.by_parts(masked, world, tongue)
         planned = Planned.free(known if self._templates else None)
         if planned is None:
-            async for piece in self._by_model(text, masked, world, tongue, "", Priority.PERSON):
+            async for piece in self._decider.decide(text, masked, world, tongue, (), Priority.PERSON):
                 planned = piece if isinstance(piece, Planned) else planned
         assert planned is not None
         step, usage = planned.step, planned.usage
@@ -131,24 +132,6 @@ class Conversation:
             uncached_tokens=usage.prompt_tokens - usage.cached_tokens if usage else None,
         )
 
-    # --- deciding ----------------------------------------------------------------------------------------------
-
-    async def _by_model(
-        self, text: str, masked: Masked, world: World, language: Language, session: str, priority: Priority
-    ) -> AsyncIterator[str | Planned]:
-        if not self._planner.ready:
-            yield Planned(Step(kind="escalate", via="model"), None)
-            return
-        half = self._rules.half(masked, world, language) if self._templates else None
-        if half and self._planner.acts(half.other):
-            async for piece in self._planner.plan(half.other, mask(half.other, world.now), world, (), priority):
-                if isinstance(piece, Planned) and piece.step.kind in ("call", "ask"):
-                    yield Planned(half.with_other(piece.step), piece.usage)
-                    return
-        history = self._sessions.history(session, self._settings.history_turns) if session else []
-        async for piece in self._planner.plan(text, masked, world, history, priority):
-            yield piece
-
     # --- one turn ----------------------------------------------------------------------------------------------
 
     async def _take(self, turn: Turn, record: Record) -> AsyncIterator[Event]:
@@ -161,8 +144,9 @@ class Conversation:
         step = await self._by_code(heard, record)
         if step is None:
             priority = Priority.PERSON if turn.present else Priority.AUTOMATION
-            async for piece in self._by_model(
-                heard.text, heard.masked, heard.world, heard.language, turn.session, priority
+            history = self._sessions.history(turn.session, self._settings.history_turns)
+            async for piece in self._decider.decide(
+                heard.text, heard.masked, heard.world, heard.language, history, priority
             ):
                 if isinstance(piece, Planned):
                     step = settled(piece.step, heard)
@@ -236,7 +220,7 @@ class Conversation:
             self._sessions.ask(turn, step)
             yield record.ask(step.reply or self._question(step, language), step.missing)
         elif step.kind == "escalate":
-            key = "conversation.not_understood" if self._planner.ready else "conversation.no_model"
+            key = "conversation.not_understood" if self._decider.ready else "conversation.no_model"
             yield record.say(self._text(language, key), step.via)
         else:
             said = step.reply

@@ -89,7 +89,23 @@ def span_arguments(
             filled["recurrence"] = value.recurrence
     if length is not None:
         filled |= _lasting(length, names, filled)
-    return filled | _on_its_day(chosen.values(), filled)
+    filled |= _on_its_day(chosen.values(), filled)
+    return filled | _in_order(chosen, filled, say)
+
+
+def _in_order(chosen: Mapping[str, Span], filled: Mapping[str, Any], say: Callable[..., str]) -> dict[str, Any]:
+    """An end that names no day is on the day of the start. Raises Rejected for one that lies before the start."""
+    start = next((filled[name] for name in STARTS if name in filled), "")
+    end = next((name for name in ENDS if name in filled), "")
+    if not (start and end) or str(start)[:16] <= filled[end] or len(start) != len(filled[end]):
+        return {}
+    span = chosen.get(end)
+    if span and isinstance(span.value, Moment) and not span.value.dated:
+        later = datetime.combine(date.fromisoformat(start[:10]), span.value.at.time())
+        later += timedelta(days=later <= datetime.fromisoformat(start))
+        return {end: later.isoformat(timespec="minutes")}
+    what = span.text if span else filled[end]
+    raise Rejected("conversation.impossible_time", what=what, why=say("values.ends_before"))
 
 
 def _on_its_day(spans: Iterable[Span], filled: Mapping[str, Any]) -> dict[str, Any]:
@@ -118,6 +134,8 @@ def _fill(argument: Argument, span: Span) -> dict[str, Any]:
         if day is None:
             return {}
         if isinstance(value, Period):
+            return {argument.name: _edge(argument, day, late)}
+        if late and isinstance(value, Moment) and value.precision == "day":
             return {argument.name: _edge(argument, day, late)}
         return {argument.name: _point(argument, _instant(value, late))}
     if argument.type == "duration" and isinstance(value, Duration):

@@ -42,10 +42,10 @@ class Written:
     args: Mapping[str, str | bool]
 
 
-def step_grammar(tools: Sequence[Tool], skills: Skills, masked: Masked, user: UserContext) -> str:
-    """GBNF of a step over these tools for this sentence."""
+def step_grammar(tools: Sequence[Tool], skills: Skills, masked: Masked, user: UserContext, *, talk: bool = True) -> str:
+    """GBNF of a step over these tools for this sentence; without `talk` it can only act."""
     rules = [
-        f"root ::= reply{' | act' if tools else ''}",
+        f"root ::= {' | '.join([*['reply'] * (talk or not tools), *['act'] * bool(tools)])}",
         f"reply ::= {_literal(REPLY)} [^\\n] [^\\x00]*",
     ]
     if tools:

@@ -13,6 +13,7 @@ from assistant.conversation.arguments import PEOPLE, World
 from assistant.conversation.filling import ENDS, SLOTS_OF, STARTS, sayable
 from assistant.conversation.grammar import Written
 from assistant.conversation.people import account, account_names, known
+from assistant.conversation.phrases import first_group, phrases
 from assistant.conversation.shortlist import terms
 from assistant.conversation.spans import Masked, fits
 from assistant.skillkit.loader import Skills, Tool
@@ -34,6 +35,8 @@ _BY = re.compile(
 )
 _FIRST = ("destination", "to", "query", "text", "body", "place", "name", "sender")
 """Of two arguments with the same words, these keep them."""
+_ADDRESS = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+_JOINT = re.compile(r"\s*(?:,|，|、|;|&|\band\b|\bund\b|\bet\b|\by\b|和|跟|と)\s*$", re.IGNORECASE)
 _BEFORE = re.compile(r"\s*(?:之前|以前|前|までに|まで|前に)")
 SPANNED = frozenset(SLOTS_OF)
 """Types whose values are spans of the sentence."""
@@ -86,6 +89,14 @@ def unnamed(tool: Tool, words: Mapping[str, Any], chosen: Mapping[str, int], ski
                 return ""
             return next((one for one in ("sender", "query") if one in lookup.by), "")
     return ""
+
+
+def purpose(masked: Masked) -> str:
+    """What a payment is for, in the payer's words: after a label ("reference …", 备注) or after "for"."""
+    how = phrases("any")
+    if label := how["labelled"].search(masked.said):
+        return label["what"].strip(" .")
+    return first_group(how["purpose"].search(masked.text))
 
 
 def _named_in(name: str, said: str) -> bool:
@@ -184,10 +195,21 @@ def grounded(name: str, value: Any, said: str, world: World) -> Any:
         return [one for one in value if grounded(name, one, said, world)] or None
     text = str(value).strip()
     if name in PEOPLE:
-        parts = [part for part in re.split(r"\s*[,，、;]\s*", text) if part]
-        kept = [part for part in parts if _named(part, said, world)]
+        parts = _addresses(text, said) or [part for part in re.split(r"\s*[,，、;]\s*", text) if part]
+        kept = [part for part in parts if _named(part, said, world) and not phrases("any")["nobody"].search(part)]
         return ", ".join(kept) or None
     return text if _share(text, said) >= (0.5 if name in COMPOSED else 1.0) else None
+
+
+def _addresses(text: str, said: str) -> list[str]:
+    """Of words that hold an address, the addresses, and those that are joined to them by "and" or a comma."""
+    if not (held := _ADDRESS.findall(text)):
+        return []
+    for more in _ADDRESS.finditer(said):
+        joins = _JOINT.search(said[: more.start()])
+        if more.group() not in held and joins and said[: joins.start()].endswith(tuple(held)):
+            held.append(more.group())
+    return held
 
 
 def _named(text: str, said: str, world: World) -> bool:

@@ -19,6 +19,11 @@ def takes_away(text: str) -> bool:
     return bool(phrases("any")["taking"].search(text))
 
 
+def bids_remember(text: str) -> bool:
+    """Whether a sentence, in any language, asks to keep something in mind."""
+    return bool(phrases("any")["remembering"].search(text))
+
+
 def invites(text: str) -> bool:
     """Whether a sentence, in any language, asks to let others know of an event."""
     return bool(phrases("any")["inviting"].search(text))

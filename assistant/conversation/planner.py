@@ -12,6 +12,7 @@ from typing import Any
 
 from assistant.conversation import prompt
 from assistant.conversation.arguments import ACCOUNTS, PEOPLE, World, moved, step_for
+from assistant.conversation.claims import claims_a_deed
 from assistant.conversation.examples import Examples
 from assistant.conversation.filling import sayable
 from assistant.conversation.grammar import Written, read_calls, step_grammar
@@ -23,6 +24,7 @@ from assistant.conversation.grounding import (
     is_latest,
     left_over,
     plausible,
+    purpose,
     slot_of,
     somebody_left,
     span_of,
@@ -30,7 +32,7 @@ from assistant.conversation.grounding import (
     trimmed,
     unnamed,
 )
-from assistant.conversation.phrases import takes_away
+from assistant.conversation.phrases import bids_remember, takes_away
 from assistant.conversation.referring import TAKING
 from assistant.conversation.sessions import Exchange
 from assistant.conversation.shortlist import Shortlist, terms
@@ -102,8 +104,7 @@ class Planner:
         tools = self._shortlist.pick(text, self._size if self._use.shortlist else None)
         if self._use.examples and self._is_talk(text):
             tools = []
-        if not takes_away(text):  # "remind me of the dentist" must not become a cancellation
-            tools = [tool for tool in tools if tool.name.partition(".")[2] not in TAKING]
+        tools = [tool for tool in tools if _asked_for(tool, text)]
         names = {tool.name for tool in tools}
         examples = self._examples.like(text, names, world.now, _EXAMPLES) if self._use.examples else ()
         system = prompt.system(self._name, world.user, world.skills, world.now)
@@ -113,6 +114,9 @@ class Planner:
         async for said in self._ask(chat, grammar, priority, attempt):
             yield said
         step, fault = self._read(attempt, masked, world, tools)
+        if step.kind == "reply" and claims_a_deed(step.reply) and self.acts(text):
+            fault = _NOT_DONE
+            grammar = step_grammar(tools, world.skills, masked, world.user, talk=False) if grammar else None
         if step.kind == "reply" and any(step.reply == one.reply and one.via == "intent" for one in history):
             step = Step(kind="escalate")  # it repeats what was said of another deed
         if fault and self._use.second_try:
@@ -145,8 +149,13 @@ class Planner:
             words[place] = said
         people = [name for name in tool.schema.required if name in PEOPLE and not words.get(name)]
         people += filter(None, [unnamed(tool, words, chosen, world.skills)])
+        said_of = [name for name in names if name in PEOPLE]
+        if tool.declaration.effect == "read" and len(said_of) == 1 and not words.get(said_of[0]):
+            people += said_of  # "any unread mail of Bob's": nobody else can be meant
         if people and (somebody := somebody_left(masked.said, words, world)):
             words[people[0]] = somebody
+        if "reference" in names and not words.get("reference") and (why := purpose(masked)):
+            words["reference"] = why
 
     def acts(self, text: str) -> bool:
         """Whether `text` alone is surely like something that a tool does."""
@@ -187,14 +196,15 @@ class Planner:
         names = sayable(tool, world.skills)
         words: dict[str, Any] = {}
         chosen: dict[str, int] = {}
-        for name, value in (plausible(call.args, masked) if self._use.grounding else call.args).items():
+        given = plausible(call.args, masked) if self._use.grounding else call.args
+        for name, value in given.items():
             argument = names.get(name)
             if argument is None or (name == "recurrence" and isinstance(span_of(value, masked), int)):
                 continue
             if argument.type in SPANNED:
                 if (index := span_of(value, masked)) is not None:
                     span = masked.spans[index]
-                    chosen[slot_of(tool, name, span, call.args, latest=is_latest(span, masked.said))] = index
+                    chosen[slot_of(tool, name, span, given, latest=is_latest(span, masked.said))] = index
             elif alone and swallows(name, value, masked.said):
                 continue
             elif not self._use.grounding:
@@ -207,7 +217,15 @@ class Planner:
         return step_for(tool, words, chosen, masked, world, "model")
 
 
+def _asked_for(tool: Tool, text: str) -> bool:
+    """Whether the sentence has words for what takes away or remembers: "remind me of the dentist" must not become a
+    cancellation, and what somebody merely tells is not kept."""
+    short = tool.name.partition(".")[2]
+    return (short not in TAKING or takes_away(text)) and (short != "remember" or bids_remember(text))
+
+
 _EXAMPLES = 2
+_NOT_DONE = "Nothing of that has been done: write the act: line that does it."
 _TALK = 0.3
 _TALKLIKE = 0.9
 """Below the first relevance no tool is meant, below the second none if the nearest example is talk. Found with 253

@@ -144,7 +144,7 @@ class Rules:
 
     def by_parts(self, masked: Masked, world: World, language: Language) -> Step | None:
         """Two whole requests in one sentence, each of which a template knows."""
-        for parts in halves(masked.said):
+        for parts in halves(masked.said, masked.spans):
             steps = [self.by_template(mask(part, world.now), world, language) for part in parts]
             if all(step is not None and step.calls and step.kind == "call" for step in steps):
                 return joined([step for step in steps if step is not None])
@@ -152,7 +152,7 @@ class Rules:
 
     def half(self, masked: Masked, world: World, language: Language) -> Half | None:
         """Two requests of which a template knows one."""
-        for first, second in halves(masked.said):
+        for first, second in halves(masked.said, masked.spans):
             for part, other, leads in ((first, second, True), (second, first, False)):
                 masked_part = mask(part, world.now)
                 match = self._sentences.match(masked_part, language, world.user)

@@ -143,14 +143,23 @@ def fits(span: Span, slot: str) -> bool:
 
 
 _AND = re.compile(
-    r"\s*[,，;；.。]?\s+(?:and then|and also|and|then|also|plus)\s+"
-    r"|\s*[,，;；。]\s*(?:然后再?|再|顺便|同时|另外|并且|并|还要|接着|and then )?|(?:然后再?|顺便)",
+    r"\s*[,，;；.。?？!！]?\s+(?:and then|and also|and|then|also|plus|und dann|und|et puis|et|y luego|y)\s+"
+    r"|\s*[,，;；。？！]\s*(?:然后再?|再|顺便|同时|另外|并且|并|还要|还有|接着|and then )?|(?:然后再?|顺便)|(?<=\w\w\w)[.?!]\s+",
     re.IGNORECASE,
 )
+_END = re.compile(r"[?？!！.。;；]|\b(?:then|also|plus|dann|puis|luego)\b|然后|顺便|另外|还有|同时", re.IGNORECASE)
 _MOST_CUTS = 4
 
 
-def halves(said: str) -> list[tuple[str, str]]:
-    """The ways to cut a sentence in two at an "and", 然后 or comma."""
-    cuts = [(said[: cut.start()].strip(), said[cut.end() :].strip()) for cut in _AND.finditer(said)]
+def halves(said: str, spans: Sequence[Span] = (), *, apart: bool = False) -> list[tuple[str, str]]:
+    """The ways to cut a sentence in two at an "and", 然后, comma or end, but not in a time or an amount of `spans`.
+
+    Only where a sentence or a thought ends, if `apart`.
+    """
+    cuts = [
+        (said[: cut.start()].strip(), said[cut.end() :].strip())
+        for cut in _AND.finditer(said)
+        if not any(span.start < cut.end() and cut.start() < span.end for span in spans)
+        and (not apart or _END.search(cut.group()))
+    ]
     return [pair for pair in cuts if all(len(part) > 3 for part in pair)][:_MOST_CUTS]

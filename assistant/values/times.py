@@ -18,7 +18,7 @@ from assistant.values.durations import parse_iso
 from assistant.values.fillers import fluent
 from assistant.values.frames import clusters, days_between, interval, meaning, moved, shared
 from assistant.values.grammars import BILINGUAL, Grammar, prepared
-from assistant.values.kinds import Duration, Impossible, Moment, Period, Preference, Span, TimeValue
+from assistant.values.kinds import Duration, Impossible, Moment, Period, Preference, Span, TimeValue, Value
 from assistant.values.recurrence import canonical_rule
 
 _EDGES = " \t\r\n,.!?;:，。！？；：、的"
@@ -58,7 +58,10 @@ def _find(folded: str, grammar: Grammar, now: datetime, prefer: Preference | Non
     spans: list[Span] = []
     position = 0
     while position < len(frames):
+        first = frames[position]
         taken, span = reading.expression(frames, position)
+        if taken == 1 and isinstance(first.day, DayOfMonth) and first.day.month is None and spans:
+            span = reading.after(first, span, spans[-1].value)
         position += taken
         if not spans or span.start >= spans[-1].end:
             spans.append(span)
@@ -160,6 +163,15 @@ class _Reading:
         if (since or ended) and once:
             return 1, self._since(first, start, ended.end() if ended else first.end)
         return 1, _span(start, first.end, value)
+
+    def after(self, frame: Atom, span: Span, before: Value) -> Span:
+        """ "On January 8th and back on the 11th": the second day is the next one of that number after the first."""
+        if not (isinstance(before, Moment) and before.dated and before.day > self.now.date()) or before.recurrence:
+            return span
+        if not isinstance(span.value, Moment) or span.value.recurrence:
+            return span
+        seen = wall.combine(before.day, 0, 0, self.now.tzinfo)
+        return replace(span, value=self._meaning(frame, "future", seen))
 
     def _ahead_of(self, frame: Atom) -> str:
         return self.text[max(0, frame.start - _GAP) : frame.start]
