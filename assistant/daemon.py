@@ -189,7 +189,7 @@ def _conversation(
     users: UserFile,
     switches: Switches,
 ) -> Conversation:
-    sentences = Sentences([bundled_sentences(), *skills.sentence_files()])
+    sentences = Sentences([bundled_sentences(), *skills.sentence_files()], skills.planned)
     executor = Executor(skills=skills, contexts=contexts, approvals=approvals, sessions=sessions, audit=audit)
     return Conversation(
         sentences=sentences,

@@ -139,6 +139,8 @@ class Step(Value):
     """For `ask`: the arguments of call `about` that are not known yet."""
     about: int = -1
     """For `ask`: which of the calls is asked about; the last, unless said."""
+    choices: tuple[str, ...] = ()
+    """For `ask`: what is offered as an answer, in the order in which it is numbered."""
     reply: str = ""
     via: Via = "model"
 

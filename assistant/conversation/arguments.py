@@ -29,6 +29,7 @@ ACCOUNTS = frozenset({"account", "from_account"})
 _RECIPIENTS = frozenset({"to", "cc"})
 _HEADLINE = 50
 _ADDRESS = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+_BRACKETED = re.compile(r"<([^<>@\s]+@[^<>\s]+)>\s*$")
 _BANK_ACCOUNT = re.compile(r"(?:[0-9][\s-]?){8,}")
 
 
@@ -69,6 +70,7 @@ def step_for(
             kind="ask",
             calls=(Call(tool=tool.name, args=said),),
             missing=question.missing,
+            choices=question.choices,
             reply=world.explain(question),
             via=via,
         )
@@ -126,8 +128,11 @@ def several(words: str) -> list[str]:
 
 def person(word: str, user: UserContext, argument: str) -> str:
     """A contact's name for what the user calls them, the words themselves for a stranger. Raises AskAgain for two."""
+    if found := _BRACKETED.search(word):
+        word = found[1]  # one of the choices, as it was offered
     if _ADDRESS.fullmatch(word.strip()):
-        return word.strip()
+        whose = known(word, user)
+        return whose[0].name if found and whose else word.strip()
     people = known(word, user)
     if len(people) > 1:
         choices = [f"{one.name} <{one.email}>" if one.email else one.name for one in people]

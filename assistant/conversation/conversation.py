@@ -144,7 +144,7 @@ class Conversation:
         step = await self._by_code(heard, record)
         if step is None:
             priority = Priority.PERSON if turn.present else Priority.AUTOMATION
-            history = self._sessions.history(turn.session, self._settings.history_turns)
+            history = self._rules.history(turn.session, self._settings.history_turns)
             async for piece in self._decider.decide(
                 heard.text, heard.masked, heard.world, heard.language, history, priority
             ):
@@ -218,7 +218,7 @@ class Conversation:
             if self._skills.planned(skill):
                 raise not_there(skill, partial(self._text, language))
             self._sessions.ask(turn, step)
-            yield record.ask(step.reply or self._question(step, language), step.missing)
+            yield record.ask(step.reply or self._question(step, language), step.missing, step.choices)
         elif step.kind == "escalate":
             key = "conversation.not_understood" if self._decider.ready else "conversation.no_model"
             yield record.say(self._text(language, key), step.via)
@@ -237,7 +237,8 @@ class Conversation:
                 outcome = await self._executor.run(call, work)
             except AskAgain as question:
                 yield ToolFinished(turn=turn.id, session=turn.session, tool=call.tool, ok=True)
-                self._sessions.ask(turn, self._interrupted(step, place, question.missing))
+                if set(question.missing[:1]) <= self._skills.tool(call.tool).schema.properties.keys():
+                    self._sessions.ask(turn, self._interrupted(step, place, question))
                 message, _ = self._catalogue.explain(question, record.language)
                 yield record.ask(message, question.missing, question.choices)
                 return
@@ -255,7 +256,7 @@ class Conversation:
         data = work.observations[-1].data if work.observations else None
         yield record.say("\n".join(spoken), step.via, data)
 
-    def _interrupted(self, step: Step, place: int, missing: tuple[str, ...]) -> Step:
+    def _interrupted(self, step: Step, place: int, question: AskAgain) -> Step:
         """What is left of a step that stopped at call `place` to ask: what was written before is not written again."""
         reads = [number for number in range(place) if self._effect(step.calls[number]) == "read"]
         kept = [*reads, *range(place, len(step.calls))]
@@ -267,7 +268,14 @@ class Conversation:
             }
             calls.append(Call(tool=step.calls[number].tool, args=args))
         return step.model_copy(
-            update={"kind": "ask", "calls": tuple(calls), "missing": missing, "about": len(reads), "reply": ""}
+            update={
+                "kind": "ask",
+                "calls": tuple(calls),
+                "missing": question.missing,
+                "choices": question.choices,
+                "about": len(reads),
+                "reply": "",
+            }
         )
 
     def _effect(self, call: Call) -> str:

@@ -24,6 +24,7 @@ Item = Mapping[str, Any]
 _TITLES = ("subject", "title", "text", "label", "name")
 _MOMENTS = ("when", "start", "date")
 _IDS = re.compile(r"^(?:id|\w+_id)$")
+_NUMBER = re.compile(r"(?:no\.?|nr\.?|number|#|第)?\s*([1-9][0-9]?)\s*(?:号|个|位|項|项)?[.。)]?", re.IGNORECASE)
 _COUNTED = ("first", "second", "third", "fourth", "fifth")
 
 
@@ -109,9 +110,8 @@ def picked(text: str, items: Sequence[Item], language: Language, user: UserConte
     how = phrases(language)
     if not items:
         return None
-    for place, name in enumerate(_COUNTED):
-        if how[name].search(text):
-            return place if place < len(items) else None
+    if (counted := numbered(text, language)) is not None:
+        return counted if counted < len(items) else None
     dated = [(str(next((item[name] for name in _MOMENTS if item.get(name)), "")), n) for n, item in enumerate(items)]
     if how["newest"].search(text):
         return max(dated)[1]
@@ -126,6 +126,14 @@ def picked(text: str, items: Sequence[Item], language: Language, user: UserConte
     wanted = set(terms([how["pointing_words"].sub(" ", text)]))
     scores = [(len(wanted & set(terms([title(item)]))), -n) for n, item in enumerate(items)]
     return -max(scores)[1] if max(scores)[0] > 0 else None
+
+
+def numbered(text: str, language: Language) -> int | None:
+    """The place that "the second one", 第二个 or a bare "2" names, from 0; None for other words."""
+    if digits := _NUMBER.fullmatch(text.strip()):
+        return int(digits[1]) - 1
+    how = phrases(language)
+    return next((place for place, name in enumerate(_COUNTED) if how[name].search(text)), None)
 
 
 def _items(data: Any) -> tuple[Item, ...]:

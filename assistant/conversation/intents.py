@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import accumulate, chain
+from itertools import accumulate, chain, pairwise
 from pathlib import Path
 from sys import intern
 from typing import Any
@@ -105,7 +105,9 @@ class _Template:
 class Sentences:
     """All templates of the loaded skills."""
 
-    def __init__(self, files: Iterable[Path]) -> None:
+    def __init__(self, files: Iterable[Path], planned: Callable[[str], bool] = lambda skill: False) -> None:
+        """Templates of a `planned` skill, which can't act yet, give way to those of any other."""
+        self._planned = planned
         self._templates: dict[str, list[_Template]] = {language: [] for language in LANGUAGES}
         self._prefilters: dict[str, Prefilter] = {}
         for file in files:
@@ -141,7 +143,11 @@ class Sentences:
         for text in dict.fromkeys((masked.text, masked.counted)):
             found += self._matches(text, masked, language, live)
         sure = [match for match in found if not _overreaches(match, masked, user or UserContext())]
-        return max(sure, key=lambda match: (match.literal, len(match.times), -len(match.slots)), default=None)
+        return max(sure, key=self._sureness, default=None)
+
+    def _sureness(self, match: Match) -> tuple[object, ...]:
+        behind = self._planned(match.tool.partition(".")[0])
+        return not behind, match.literal, len(match.times), -len(match.slots)
 
     def _matches(self, text: str, masked: Masked, language: Language, live: Mapping[str, SlotList]) -> list[Match]:
         """All matches of the first form of `text` that has any: without politeness and borders, or as it stands."""
@@ -279,10 +285,16 @@ def _completed(value: Any, said: Mapping[str, str]) -> Any:
 
 def _as_said(slot: str, sentence: str, name: str) -> str:
     """The slot's words with the punctuation that hassil takes out; a message's body keeps its last mark as well."""
-    said = next((sentence[start:end] for start, end in _places(slot, sentence)), slot)
+    said = next((sentence[start:end] for start, end in _whole(slot, sentence)), slot)
     said = said.strip(" \t\n,，;；:：") if name == "body" else said.rstrip(_END).lstrip(_FRONT)
     bare = said.strip(_END)
     return bare[1:-1].strip() if len(bare) > 2 and (bare[0], bare[-1]) in _QUOTES else said
+
+
+def _whole(words: str, sentence: str) -> list[tuple[int, int]]:
+    """The places of `words` where they are no part of other words; all where there are none."""
+    places = list(_places(words, sentence))
+    return [pair for pair in places if not any(_in_a_word(index, sentence) for index in pair)] or places
 
 
 def _places(words: str, sentence: str) -> Iterator[tuple[int, int]]:
@@ -294,13 +306,20 @@ def _places(words: str, sentence: str) -> Iterator[tuple[int, int]]:
     bare = "".join(_folded(sentence[index]) for index in kept)
     parts = ["".join(_folded(one) for one in part if not _is_gap(one)) for part in words.split()]
     sought = "".join(parts)
-    breaks = list(accumulate(len(part) for part in parts))[:-1]
+    breaks = set(accumulate(len(part) for part in parts))
     found = bare.find(sought) if sought else -1
     while found >= 0:
-        if all(kept[found + at] - kept[found + at - 1] > 1 for at in breaks if 0 < at < len(sought)):
+        at = kept[found : found + len(sought)]
+        gaps = [sentence[one + 1 : other] for one, other in pairwise(at)]
+        if all(gap if place in breaks else not _parts(gap, at[place], sentence) for place, gap in enumerate(gaps, 1)):
             after = found + len(sought)
             yield kept[found], kept[after] if after < len(kept) else len(sentence)
         found = bare.find(sought, found + 1)
+
+
+def _parts(gap: str, after: int, sentence: str) -> bool:
+    """Whether what stands between two characters makes two words of them: a space, but not beside Chinese."""
+    return any(one.isspace() for one in gap) and sentence[after].isascii()
 
 
 def _is_gap(one: str) -> bool:

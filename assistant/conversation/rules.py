@@ -6,14 +6,14 @@ Runs nothing. The order is one of trust: a whole request first, then an answer, 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 
 from assistant.conversation.answers import Answer, answer_of
 from assistant.conversation.arguments import PEOPLE, World, completed, step_for
 from assistant.conversation.filling import SLOTS_OF
-from assistant.conversation.focus import Focus, focus_of
+from assistant.conversation.focus import Focus, focus_of, numbered
 from assistant.conversation.followups import Followed, followed
 from assistant.conversation.intents import Match, Sentences
 from assistant.conversation.people import known
@@ -21,9 +21,9 @@ from assistant.conversation.phrases import phrases
 from assistant.conversation.planner import joined
 from assistant.conversation.recalling import asked_of, content_of
 from assistant.conversation.referring import TAKING, before_it, named_as_shown, pointed, spelled_out
-from assistant.conversation.sessions import LEANING, OpenQuestion, Sessions
+from assistant.conversation.sessions import LEANING, Exchange, OpenQuestion, Sessions
 from assistant.conversation.spans import Masked, halves, mask
-from assistant.models import Language, Step, Turn
+from assistant.models import Call, Language, Step, Turn
 from assistant.skillkit.loader import Skills
 
 _CORE = "core."
@@ -96,7 +96,7 @@ class Rules:
 
     def hear(self, turn: Turn, language: Language, world: World) -> Heard:
         """Read a turn against its session."""
-        focus = focus_of(self._sessions.history(turn.session, LEANING), world.user)
+        focus = focus_of(self.history(turn.session, LEANING), world.user)
         text = spelled_out(turn.text, focus, language)
         masked = mask(text, world.now)
         return Heard(
@@ -107,10 +107,24 @@ class Rules:
             world=world,
             match=self._sentences.match(masked, language, world.user),
             answer=answer_of(turn.text, language, partial(self._core_tool, language, world)),
-            question=self._sessions.question(turn.session),
+            question=self._question(turn.session),
             focus=focus,
             undone=self._sessions.last_is_undone(turn.session),
         )
+
+    def history(self, session: str, limit: int) -> list[Exchange]:
+        """The last turns; of a skill that is there no more, nothing but the words."""
+        return [
+            one if self._there(one.calls) else replace(one, calls=(), data=None)
+            for one in self._sessions.history(session, limit)
+        ]
+
+    def _question(self, session: str) -> OpenQuestion | None:
+        question = self._sessions.question(session)
+        return question if question and question.step.missing and self._there(question.step.calls) else None
+
+    def _there(self, calls: Sequence[Call]) -> bool:
+        return {call.tool for call in calls} <= {tool.name for tool in self._skills.tools()}
 
     def warm(self) -> None:
         """Make the first turns as quick as all others; takes a second or two."""
@@ -180,13 +194,16 @@ class Rules:
         call = step.calls[step.about]
         asked = self._skills.tool(call.tool).schema.argument(step.missing[0])
         valued = SLOTS_OF.get(asked.type, ())
+        number = numbered(heard.said, heard.language)
+        if number is not None and number < len(step.choices) and not question.suspended:
+            return completed(step, step.choices[number], heard.masked, heard.world)
         if question.suspended:
             about = content_of(" ".join(str(value) for value in call.args.values()), heard.language)
             if not (valued and about & content_of(heard.text, heard.language)):
                 return None
         elif heard.leaning and not valued and heard.leaning.step.kind != "reply":
             return None
-        elif not valued and asked.name in PEOPLE and not _names_somebody(heard):
+        elif not valued and asked.name in PEOPLE and not (step.choices or _names_somebody(heard)):
             return None
         said = phrases(heard.language)["dictated"].sub("", heard.said) if asked.name in _BODIES else heard.said
         return completed(step, said, heard.masked, heard.world)

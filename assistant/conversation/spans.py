@@ -144,7 +144,8 @@ def fits(span: Span, slot: str) -> bool:
 
 _AND = re.compile(
     r"\s*[,，;；.。?？!！]?\s+(?:and then|and also|and|then|also|plus|und dann|und|et puis|et|y luego|y)\s+"
-    r"|\s*[,，;；。？！]\s*(?:然后再?|再|顺便|同时|另外|并且|并|还要|还有|接着|and then )?|(?:然后再?|顺便)|(?<=\w\w\w)[.?!]\s+",
+    r"|\s*[,，;；。？！]\s*(?:然后再?|再|顺便|同时|另外|并且|并|还要|还有|接着|and then )?|(?:然后再?|顺便)"
+    r"|(?<=\w\w\w)[.?!]\s+",
     re.IGNORECASE,
 )
 _END = re.compile(r"[?？!！.。;；]|\b(?:then|also|plus|dann|puis|luego)\b|然后|顺便|另外|还有|同时", re.IGNORECASE)

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from assistant.conversation.prompt import call_line
-from assistant.models import Completion, Label, Person, UserContext
+from assistant.events import ToolStarted
+from assistant.models import Call, Completion, Label, MoneyAccount, Person, Step, Turn, UserContext
 from tests.support.talk import NOW, Talk, talking
 
 USER = UserContext(
@@ -177,10 +178,59 @@ async def test_an_invented_recipient_is_asked_for(talk: Talk) -> None:
     assert [event for event in events if event.type == "question"]
 
 
+@pytest.mark.parametrize("text", ["send 50 euros to Lan Weber", "给李岚转五十欧", "email Anton that I am late"])
+async def test_nothing_goes_to_a_stranger(talk: Talk, text: str) -> None:
+    plan = await talk.services.conversation.plan(text)
+    assert (plan.kind, plan.missing) == ("ask", ("to",))
+    assert "Lan Weber" in plan.reply or "李岚" in plan.reply or "Anton" in plan.reply
+
+
+async def test_an_account_number_or_an_own_account_is_no_stranger(talk: Talk) -> None:
+    user = USER.model_copy(update={"accounts": (MoneyAccount(name="checking"), MoneyAccount(name="savings"))})
+    for whom in ("DE89 3704 0044 0532 0130 00", "savings"):
+        plan = await talk.services.conversation.plan(f"transfer 50 euros to {whom}", user=user)
+        assert (plan.kind, plan.calls[0].args["to"]) == ("call", whom)
+
+
+async def test_a_return_before_the_departure_is_refused(talk: Talk) -> None:
+    plan = await talk.services.conversation.plan("find a flight to Rome on December 20th, back on December 14th")
+    assert plan.kind == "refuse"
+
+
+@pytest.mark.parametrize(
+    "talk", [["reply: I'll send you the money.", act("reminders.add", text="milk", when="at 6")]], indirect=True
+)
+async def test_a_promise_instead_of_a_deed_is_asked_for_again(talk: Talk) -> None:
+    events = await talk.say(
+        "set me up some reminder about buying the milk at 6, will you, it is for the reminders list"
+    )
+    assert [event.tool for event in events if event.type == "tool-started"] == ["reminders.add"]
+
+
 async def test_two_people_of_one_name_are_a_question_with_choices(talk: Talk) -> None:
     said = await talk.reply("reply to Anna that I agree")
     assert "anna.schmidt@example.org" in said
     assert "weber@example.org" in said
+
+
+@pytest.mark.parametrize("answer", ["2", "the second one", "weber@example.org", "Anna Weber"])
+async def test_a_choice_is_made_by_its_number_or_its_words(talk: Talk, answer: str) -> None:
+    await talk.say("send Anna an email saying that I agree")
+    approval = next(event.approval for event in await talk.say(answer) if event.type == "approval-wanted")
+    assert "weber@example.org" in approval.prepared.model_dump_json()
+
+
+async def test_a_session_outlives_the_skill_that_it_used(talk: Talk) -> None:
+    sessions = talk.services.sessions
+    gone = Call(tool="expenses.add", args={"item": "tea"})
+    turn = Turn(id="t0", text="note 3 euros for tea", session="s")
+    started = ToolStarted(turn="t0", session="s", tool=gone.tool, args=gone.args, via="intent")
+    sessions.keep(turn, "en", "How much?", "intent", 1, [started])
+    sessions.ask(turn, Step(kind="ask", calls=(gone,), missing=("amount",)))
+    sessions.can_undo("s", "o1", gone.tool, {"id": 1})
+    assert "10:00" in await talk.reply("what time is it?")
+    assert "expenses.add" in await talk.reply("undo")
+    assert "nothing left" in await talk.reply("undo")
 
 
 async def test_an_approval_is_bound_to_what_was_shown(talk: Talk) -> None:
