@@ -88,7 +88,7 @@ def followed(masked: Masked, language: Language, focus: Focus, world: World, *, 
     if undone and said.how["again"].match(text) and (calls := _last_act(focus, world)):
         return Followed(Step(kind="call", calls=calls, via="intent"))
     try:
-        for read in (_other_one, _more, _added, _taken_off, _property, _change):
+        for read in (_other_one, _more, _more_words, _added, _taken_off, _property, _change):
             if found := read(said):
                 return found
     except AskAgain as question:
@@ -134,6 +134,21 @@ def _more(said: Leaning) -> Followed | None:
     """ "And the day after?": the same question about another time or person."""
     more = "" if said.acted else first_group(said.how["more"].match(said.text))
     return _changed(more, said) if more else None
+
+
+def _more_words(said: Leaning) -> Followed | None:
+    """ "Add that I'll be there by noon": one sentence more in what was just written to somebody."""
+    call = said.before[-1]
+    match = said.how["adds_words"].match(said.masked.said.strip(" \t\n.。!！"))
+    if match is None or said.effect != "outward" or not call.args.get("body"):
+        return None
+    body = str(call.args["body"])
+    if not body.rstrip().endswith(tuple(".!?。！？…")):
+        body += "。" if said.language == "zh" else "."
+    new = match["new"].strip()
+    joined = f"{body}{new}" if said.language == "zh" else f"{body} {new[:1].upper()}{new[1:]}"
+    longer = Call(tool=call.tool, args={**call.args, "body": joined})
+    return Followed(Step(kind="call", calls=(*said.before[:-1], longer), via="intent"), replaces=True)
 
 
 def _added(said: Leaning) -> Followed | None:

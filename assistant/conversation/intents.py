@@ -310,16 +310,17 @@ def _places(words: str, sentence: str) -> Iterator[tuple[int, int]]:
     found = bare.find(sought) if sought else -1
     while found >= 0:
         at = kept[found : found + len(sought)]
-        gaps = [sentence[one + 1 : other] for one, other in pairwise(at)]
-        if all(gap if place in breaks else not _parts(gap, at[place], sentence) for place, gap in enumerate(gaps, 1)):
+        apart = {place for place, pair in enumerate(pairwise(at), 1) if _apart(*pair, sentence)}
+        if apart <= breaks and all(kept[found + one] - kept[found + one - 1] > 1 for one in breaks - {len(sought)}):
             after = found + len(sought)
             yield kept[found], kept[after] if after < len(kept) else len(sentence)
         found = bare.find(sought, found + 1)
 
 
-def _parts(gap: str, after: int, sentence: str) -> bool:
-    """Whether what stands between two characters makes two words of them: a space, but not beside Chinese."""
-    return any(one.isspace() for one in gap) and sentence[after].isascii()
+def _apart(one: int, other: int, sentence: str) -> bool:
+    """Whether two characters belong to two words: with a space between them, but not beside Chinese."""
+    latin = sentence[one].isascii() and sentence[other].isascii()
+    return latin and any(between.isspace() for between in sentence[one + 1 : other])
 
 
 def _is_gap(one: str) -> bool:

@@ -38,7 +38,8 @@ def asked_of(text: str, language: Language, focus: Focus, world: World) -> Recal
     for aspect, pattern in (("from", "ask_from"), ("when", "ask_when"), ("where", "ask_where"), ("who", "ask_who")):
         if match := how[pattern].match(text):
             found = _meant(first_group(match) if match.re.groups else "", language, focus)
-            return _told(aspect, *found, focus, world) if found else None
+            present = not how["past"].search(text)
+            return _told(aspect, *found, focus, world, present=present) if found else None
     if how["ask_what"].match(text):
         found = _meant("", language, focus)
         return _whole(*found, world) if found else None
@@ -73,14 +74,15 @@ def _meant(what: str, language: Language, focus: Focus) -> tuple[Item, str] | No
     return None if place is None else (shown.items[place], shown.skill)
 
 
-def _told(aspect: str, item: Item, skill: str, focus: Focus, world: World) -> Recalled | None:
+def _told(aspect: str, item: Item, skill: str, focus: Focus, world: World, *, present: bool) -> Recalled | None:
     """One property of the thing as a sentence."""
     value: object = None
     if aspect == "from":
         value = sender_of(item, focus.user)
     elif aspect == "when":
         found = next((str(item[name]) for name in ("when", "start", "date") if item.get(name)), "")
-        value = datetime.fromisoformat(found) if found else moment_of(item, world.now)
+        ahead = moment_of(item, world.now) if present else None  # when what the mail speaks of is, not the mail
+        value = ahead or (datetime.fromisoformat(found) if found else None)
     elif aspect == "where":
         value = item.get("location")
     elif aspect == "who":

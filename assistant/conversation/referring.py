@@ -5,6 +5,7 @@ Names are put into the sentence before templates and the model see it; a thing b
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 
 from assistant.conversation.arguments import World
@@ -18,13 +19,24 @@ TAKING = ("cancel", "delete", "delete_event", "remove", "forget", "archive")
 """Tools, by the name without the skill's, that take something away."""
 
 
-def spelled_out(text: str, focus: Focus, language: Language) -> str:
-    """`text` with the person that a pronoun means, and the list that "it" means, in its place."""
+def spelled_out(text: str, focus: Focus, language: Language, now: datetime) -> str:
+    """`text` with the person that a pronoun means, the list that "it" means, and the day of "that morning"."""
     how = phrases(language)
     person = focus.person
+    if whose := how["topic"].match(text):  # "Li Na, what's her mail about?"
+        about = named_in(whose["who"], focus.user)
+        if len(about) == 1 and len(named_in(text, focus.user)) == 1:
+            rest = text[whose.end() :]
+            named = how["theirs"].sub(
+                lambda found: found[0].replace(found["who"], _possessive(whose["who"], language)), rest, 1
+            )
+            named = how["them"].sub(lambda found: found[0].replace(found["who"], whose["who"]), named, 1)
+            text = named if named != rest else text
     if person and not named_in(text, focus.user):
         text = how["theirs"].sub(lambda found: found[0].replace(found["who"], _possessive(person, language)), text, 1)
         text = how["them"].sub(lambda found: found[0].replace(found["who"], person), text, 1)
+    if (found := how["that_day"].search(text)) and (at := focus.moment(now)):
+        text = text[: found.start()] + _day(at, found["part"] or "", language) + text[found.end() :]
     if focus.list:
         text = how["the_list"].sub(lambda found: found[0].replace(found["what"], _list(focus.list, language)), text, 1)
     return text
@@ -85,7 +97,8 @@ def before_it(step: Step, text: str, focus: Focus, language: Language, world: Wo
     said = datetime.fromisoformat(str(call.args[name]))
     args = {**call.args, name: datetime.combine(at.date() - timedelta(days=1), said.time()).isoformat("T", "minutes")}
     if match[0].casefold() in str(args.get("text", "")).casefold():
-        args["text"] = title(newest.items[0])
+        left = re.sub(re.escape(match[0]), "", str(args["text"]), count=1, flags=re.IGNORECASE).strip(" ,，")
+        args["text"] = phrases(language)["errand"].sub("", left) or title(newest.items[0])
     return step.model_copy(update={"calls": (Call(tool=call.tool, args=args),)})
 
 
@@ -133,6 +146,12 @@ def _by_title(step: Step, call: Call, text: str, focus: Focus, language: Languag
         return step
     called = Call(tool=call.tool, args={**call.args, "text": title(item)})
     return Step(kind="call", calls=(called,), via=step.via)
+
+
+def _day(at: datetime, part: str, language: Language) -> str:
+    if language == "zh":
+        return f"{at.year}年{at.month}月{at.day}日{part}"
+    return f"on {at:%Y-%m-%d}" + ("" if part == "day" else f" at {part}" if part == "night" else f" in the {part}")
 
 
 def _possessive(name: str, language: Language) -> str:

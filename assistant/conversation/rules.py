@@ -97,7 +97,7 @@ class Rules:
     def hear(self, turn: Turn, language: Language, world: World) -> Heard:
         """Read a turn against its session."""
         focus = focus_of(self.history(turn.session, LEANING), world.user)
-        text = spelled_out(turn.text, focus, language)
+        text = spelled_out(turn.text, focus, language, world.now)
         masked = mask(text, world.now)
         return Heard(
             said=turn.text,

@@ -35,6 +35,12 @@ _CORRECTION = re.compile(
     r"([\ue000-\ue03f])",
     re.IGNORECASE,
 )
+_NEGATED = re.compile(
+    r"(?:\bnot\s+(?:on\s|at\s)?|不是|别在|不要)([\ue000-\ue03f])[\s,，、.…]*"
+    r"(?:but\s|rather\s|make it\s|是|而是|改成)?(?=[\ue000-\ue03f])",
+    re.IGNORECASE,
+)
+""" "Not Thursday, Wednesday": the first is out."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +112,7 @@ def _corrected(text: str, spans: list[Span]) -> str:
         spans[ord(match[2]) - _FIRST] = replace(second, value=_together(first.value, second.value))
         return match[2]
 
-    return _CORRECTION.sub(last, text)
+    return _NEGATED.sub("", _CORRECTION.sub(last, text))
 
 
 def _together(first: Value, second: Value) -> Value:

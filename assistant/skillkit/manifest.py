@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+import difflib
+import keyword
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
+from pydantic_core import ErrorDetails, PydanticCustomError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from assistant.errors import ConfigError
 from assistant.models import Effect, Value
+from assistant.skillkit.marked import dotted, line_of, parse
+from assistant.skillkit.problems import Fault
 
 API_VERSION = 1
 _NAME = re.compile(r"[a-z][a-z0-9_]{1,30}")
+RESERVED = frozenset(
+    {"assistant", "automation", "cli", "conversation", "engine", "error", "safety", "server", "skill", "skillkit", "values"}
+)
+"""Parts of the program: a skill of such a name could put its own words over theirs."""
+_BUNDLED_ONLY = frozenset({"args", "doc", "enabled", "planned"})
 
 
 class ToolDeclaration(Value):
@@ -103,36 +114,103 @@ class Manifest(Value):
     @field_validator("name")
     @classmethod
     def _is_identifier(cls, name: str) -> str:
-        if not _NAME.fullmatch(name):
-            raise ValueError("lower-case letters, digits and _ only, 2 to 31 characters")
+        if fault := name_fault(name):
+            raise PydanticCustomError(fault, "not a skill's name")
         return name
 
     @field_validator("api")
     @classmethod
     def _is_known(cls, api: int) -> int:
         if api != API_VERSION:
-            raise ValueError(f"this assistant speaks api {API_VERSION}")
+            raise PydanticCustomError("api", "not the api of this assistant")
         return api
 
     @model_validator(mode="after")
     def _code_or_plan(self) -> Self:
         for name, declared in self.tools.items():
             if not self.planned and (declared.doc or declared.args):
-                raise ValueError(f"{name}: doc and args are for a planned skill; else the code says them")
+                raise PydanticCustomError("not_planned", "the code says them", {"tool": name})
         return self
 
 
+def name_fault(name: str) -> str:
+    """Why no skill can have the name, as the end of a key: `bad_name`, `python_name`, `reserved_name`; empty if one can."""
+    if not _NAME.fullmatch(name):
+        return "bad_name"
+    if keyword.iskeyword(name):
+        return "python_name"
+    return "reserved_name" if name in RESERVED else ""
+
+
 def read_manifest(folder: Path) -> Manifest:
-    """Read and check `folder/skill.yaml`. Raises ConfigError with file, key and problem."""
+    """Read and check `folder/skill.yaml`. Raises ConfigError with file, line, key and problem."""
     file = folder / "skill.yaml"
     try:
-        raw = YAML(typ="safe", plug_ins=[]).load(file.read_text(encoding="utf-8"))
-        return Manifest.model_validate(raw)
+        text = file.read_text(encoding="utf-8")
+        return Manifest.model_validate(YAML(typ="safe", plug_ins=[]).load(text))
     except OSError as error:
         raise ConfigError("config.unreadable", file=str(file), problem=error.strerror or str(error)) from error
-    except (YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError("config.not_yaml", file=str(file), problem=str(error).replace("\n", " ")) from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"]) or "(top)"
-        raise ConfigError("config.invalid", file=str(file), key=key, line=0, problem=first["msg"]) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError("skillkit.manifest.not_yaml", file=str(file), line=1, problem=str(error)) from error
+    except (YAMLError, ValidationError) as error:
+        fault = _fault(text, error)
+        raise ConfigError(fault.code, file=str(file), **fault.data) from error
+
+
+def _fault(text: str, error: YAMLError | ValidationError) -> Fault:
+    """What is wrong, in plain words, and on which line: only now is the file read with its lines, which takes longer."""
+    try:
+        tree = parse(text, "skillkit.manifest.not_yaml")
+    except Fault as fault:
+        return fault
+    if isinstance(error, YAMLError):
+        return Fault("skillkit.manifest.not_yaml", line=1, problem=" ".join(str(error).split())[:200])
+    first = error.errors()[0]
+    path = [part for part in first["loc"] if isinstance(part, str | int)]
+    kind, more = _kind(first, path)
+    data = {"line": line_of(tree, *path), "key": dotted(path) or "skill.yaml", "value": str(first["input"])[:80]}
+    return Fault(f"skillkit.manifest.{kind}", **data | more)
+
+
+_KINDS = {
+    "missing": "missing",
+    "string_type": "text",
+    "tuple_type": "list",
+    "dict_type": "mapping",
+    "model_type": "mapping",
+    "int_type": "whole_number",
+    "int_parsing": "whole_number",
+    "int_from_float": "whole_number",
+    "bool_type": "truth",
+    "bool_parsing": "truth",
+}
+"""What pydantic calls a mistake, and the key of our sentence for it."""
+
+
+def _kind(found: ErrorDetails, path: list[str | int]) -> tuple[str, dict[str, Any]]:
+    match found["type"]:
+        case "extra_forbidden":
+            known = sorted(_model(path).model_fields.keys() - _BUNDLED_ONLY)
+            close = difflib.get_close_matches(str(path[-1]), known, n=1, cutoff=0.4)
+            return ("unknown_key_near" if close else "unknown_key"), {"known": known, "guess": "".join(close)}
+        case "literal_error":
+            return "choice", {"choices": re.findall(r"'(\w+)'", found["ctx"]["expected"])}
+        case "bad_name" | "python_name" | "reserved_name" | "not_planned" as ours:
+            return ours, dict(found.get("ctx", {}))
+        case "api":
+            return "api", {"version": API_VERSION}
+        case other if other in _KINDS:
+            return _KINDS[other], {}
+        case _:
+            return "other", {"problem": found["msg"]}
+
+
+def _model(path: list[str | int]) -> type[BaseModel]:
+    """What the mapping is that the last key of the path stands in."""
+    below: Mapping[str | int, type[BaseModel]] = {
+        "tools": ToolDeclaration,
+        "settings": Setting,
+        "lookups": Lookup,
+        "permissions": Permissions,
+    }
+    return below.get(path[0], Manifest) if len(path) > 1 else Manifest

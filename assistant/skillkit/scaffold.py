@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import keyword
-import re
 import string
 import tempfile
 from pathlib import Path
 
 from assistant.errors import Conflict, Rejected, SkillFailed
 from assistant.resources import bundled
+from assistant.skillkit.manifest import name_fault
 
-_NAME = re.compile(r"[a-z][a-z0-9_]{1,30}")
 _TEMPLATE = Path(__file__).parent / "template"
-_RESERVED = frozenset({"assistant", "conversation", "error", "skill", "skillkit", "system"})
 
 
 class _Template(string.Template):
@@ -25,8 +22,9 @@ def new_skill(name: str, folder: Path) -> Path:
 
     Raises Rejected (the name), Conflict (it exists), SkillFailed (it can't be written).
     """
-    if not _NAME.fullmatch(name) or keyword.iskeyword(name) or name in _RESERVED or (bundled("skills") / name).exists():
-        raise Rejected("skillkit.bad_name", name=name[:80])
+    fault = name_fault(name) or ("bundled_name" if (bundled("skills") / name).exists() else "")
+    if fault:
+        raise Rejected(f"skillkit.{fault}", name=name[:80])
     target = folder / name
     words = name.replace("_", " ")
     names = {"name": name, "words": words, "title": words.capitalize()}

@@ -6,7 +6,7 @@ A template that can't be parsed would break its neighbours; one made of slots al
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from typing import Any
 
 SPAN_SLOTS = frozenset({"when", "once", "every", "period", "duration", "amount", "count"})
@@ -21,7 +21,7 @@ SLOT = re.compile(r"\{(\w+)(?::(\w+))?\}")
 
 
 def fault(sentence: str, arguments: Collection[str]) -> str:
-    """Why the template can't be used, as a key below `skillkit.template`; empty if it can.
+    """Why the template can't be used, as a key below `error.skillkit.sentences`; empty if it can.
 
     `arguments` are the names that its slots may have beside those of `SPAN_SLOTS`.
     """
@@ -34,26 +34,13 @@ def fault(sentence: str, arguments: Collection[str]) -> str:
         return "unreadable"
     if least < LEAST_WORDS:
         return "too_wide"
-    for kind, named in SLOT.findall(sentence):
-        argument = named or ("" if kind in SPAN_SLOTS else kind)
-        if argument and argument not in arguments:
-            return "unknown_slot"
-    return ""
+    return "unknown_slot" if unknown_slots(sentence, arguments) else ""
 
 
-def faults(tree: Mapping[str, Any], arguments: Mapping[str, Collection[str]]) -> list[str]:
-    """The faulty templates of a `sentences.yaml`, a line each, for developers; `arguments` by full tool name."""
-    names = {name for known in arguments.values() for name in known}
-    found = []
-    for language, tools in tree.items():
-        for tool, entries in tools.items():
-            if tool not in arguments:
-                found.append(f"{language}: {tool}: no such tool")
-                continue
-            for entry in entries:
-                problems = ((sentence, fault(sentence, names)) for sentence in entry["sentences"])
-                found += [f"{language}: {tool}: {sentence!r}: {problem}" for sentence, problem in problems if problem]
-    return found
+def unknown_slots(sentence: str, arguments: Collection[str]) -> list[str]:
+    """The slots that are no argument, without their braces."""
+    named = [(argument or ("" if kind in SPAN_SLOTS else kind)) for kind, argument in SLOT.findall(sentence)]
+    return [argument for argument in named if argument and argument not in arguments]
 
 
 def _least(item: Any) -> int:
