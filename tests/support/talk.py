@@ -17,11 +17,21 @@ from assistant.config import Config
 from assistant.daemon import assemble
 from assistant.engine.scripted import ScriptedModel
 from assistant.events import Event
-from assistant.models import Completion, Turn, UserContext
+from assistant.models import Completion, Person, Turn, UserContext
 from assistant.paths import Paths
 from assistant.server.services import Services
 
 NOW = datetime(2026, 11, 23, 10, tzinfo=ZoneInfo("Europe/Berlin"))
+USER = UserContext(
+    name="Mei Lin",
+    email="mei@example.org",
+    zone="Europe/Berlin",
+    contacts=(
+        Person(name="Lan Lin", aliases=("sister", "姐姐", "林岚"), email="lan@example.cn"),
+        Person(name="Anna Schmidt", email="anna.schmidt@example.org"),
+        Person(name="Anna Weber", email="weber@example.org"),
+    ),
+)
 
 
 @dataclass

@@ -9,19 +9,9 @@ import pytest
 
 from assistant.conversation.prompt import call_line
 from assistant.events import ToolStarted
-from assistant.models import Call, Completion, Label, MoneyAccount, Person, Step, Turn, UserContext
-from tests.support.talk import NOW, Talk, talking
+from assistant.models import Call, Completion, Label, MoneyAccount, Step, Turn
+from tests.support.talk import NOW, USER, Talk, talking
 
-USER = UserContext(
-    name="Mei Lin",
-    email="mei@example.org",
-    zone="Europe/Berlin",
-    contacts=(
-        Person(name="Lan Lin", aliases=("sister", "姐姐", "林岚"), email="lan@example.cn"),
-        Person(name="Anna Schmidt", email="anna.schmidt@example.org"),
-        Person(name="Anna Weber", email="weber@example.org"),
-    ),
-)
 MAIL = """From: {sender}
 To: mei@example.org
 Subject: {subject}

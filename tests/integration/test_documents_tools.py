@@ -25,8 +25,7 @@ from assistant.store.database import open_database
 from assistant.store.index import SqlIndex
 from tests.support import papers
 from tests.support.context import context, load_skill
-from tests.support.talk import talking
-from tests.unit.test_conversation import USER
+from tests.support.talk import USER, talking
 
 documents, SKILLS = load_skill("documents")
 
