@@ -161,7 +161,7 @@ class Conversation:
         waiting = self._approvals.pending(turn.session) if turn.present else []
         if waiting and heard.answer in ("yes", "no"):
             return self._yes_or_no(heard.answer == "yes", waiting, turn, record)
-        if heard.match is not None and heard.match.tool == "core.undo" and not (heard.undone and heard.leaning):
+        if heard.undoes and not (heard.undone and heard.leaning):
             return self._undo(turn, record)
         if heard.answer in ("no", "no_and_more") and (waiting or heard.question) and not heard.leaning:
             if waiting:

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta
 from typing import Any
 
 from assistant.conversation.arguments import PEOPLE, World, person
 from assistant.conversation.filling import ENDS, STARTS, money
-from assistant.conversation.focus import Focus, title
+from assistant.conversation.focus import Focus, Shown, title
 from assistant.conversation.people import known
 from assistant.conversation.phrases import first_group, phrases
 from assistant.conversation.recalling import asked_of
@@ -48,6 +48,8 @@ class Followed:
     """Whether what was done before is taken back first."""
     data: Mapping[str, object] | None = None
     """The thing that was shown before and that a reply speaks of."""
+    sure: bool = False
+    """Whether it is meant even where a template takes the sentence for a whole request."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,11 @@ class Leaning:
     def how(self) -> Mapping[str, re.Pattern[str]]:
         """The language's patterns."""
         return phrases(self.language)
+
+    @property
+    def clauses(self) -> list[str]:
+        """The parts of the sentence between its commas."""
+        return [part.strip() for part in re.split(r"[,，;；。]|\.\s", self.text) if part.strip()]
 
     @property
     def acted(self) -> bool:
@@ -148,7 +155,7 @@ def _more_words(said: Leaning) -> Followed | None:
     new = match["new"].strip()
     joined = f"{body}{new}" if said.language == "zh" else f"{body} {new[:1].upper()}{new[1:]}"
     longer = Call(tool=call.tool, args={**call.args, "body": joined})
-    return Followed(Step(kind="call", calls=(*said.before[:-1], longer), via="intent"), replaces=True)
+    return Followed(Step(kind="call", calls=(*said.before[:-1], longer), via="intent"), replaces=True, sure=True)
 
 
 def _added(said: Leaning) -> Followed | None:
@@ -165,12 +172,15 @@ def _added(said: Leaning) -> Followed | None:
 def _taken_off(said: Leaning) -> Followed | None:
     """ "Take the eggs off", 鸡蛋不用了: a thing of the list, or of what was shown, goes."""
     what = first_group(said.how["less"].match(said.text))
-    shown = said.focus.newest
+    clauses = said.clauses
+    if not what and len(clauses) == 2 and said.how["gone"].match(clauses[1]):
+        what = clauses[0]
+    what = said.how["had"].sub("", said.masked.restore(what))  # "we still have peanuts, take them off"
+    shown = _shown_of(what, said) if what else None
     name = taking_tool(shown.skill, said.world) if shown else ""
-    if not what or not name or shown is None:
+    if not name or shown is None:
         return None
     tool = said.world.skills.tool(name)
-    what = said.masked.restore(what)
     item = chosen(what, shown.items, said.language, said.world.user)
     lookups = said.world.skills.lookups(tool.skill)
     argument = next((one for one in tool.schema.required), "")
@@ -186,6 +196,15 @@ def _taken_off(said: Leaning) -> Followed | None:
     if said.focus.list and "list" in tool.schema.properties:
         args["list"] = said.focus.list
     return Followed(Step(kind="call", calls=(Call(tool=name, args=args),), via="intent"))
+
+
+def _shown_of(what: str, said: Leaning) -> Shown | None:
+    """What was shown last, or before that something of which the words name one thing."""
+    newest = said.focus.newest
+    if said.how["pointer"].fullmatch(what.strip()):
+        return newest
+    named = (one for one in said.focus.shown if chosen(what, one.items, said.language, said.world.user))
+    return next(named, newest)
 
 
 def _property(said: Leaning) -> Followed | None:
@@ -205,7 +224,11 @@ def _property(said: Leaning) -> Followed | None:
 
 
 def _change(said: Leaning) -> Followed | None:
-    """ "Make it 4 pm instead", "no, Thursday", 改到三点."""
+    """ "Make it 4 pm instead", "no, Thursday", 改到三点; "six is too tight, make it seven"."""
+    last = said.clauses[-1] if len(said.clauses) == 2 else ""
+    if said.acted and said.how["sure"].search(last) and (change := said.how["change"].match(last)):
+        if re.fullmatch(_TOKEN, change["new"]) and (found := _changed(change["new"], said)):
+            return replace(found, sure=True)
     text = said.how["aside"].sub("", said.text).strip(" ,，")
     if not (said.how["sure"].search(text) or _is_value(text)):
         return None

@@ -37,11 +37,11 @@ def asked_of(text: str, language: Language, focus: Focus, world: World) -> Recal
     text = text.strip(" \t\n.。!！?？…~～,，;；")
     for aspect, pattern in (("from", "ask_from"), ("when", "ask_when"), ("where", "ask_where"), ("who", "ask_who")):
         if match := how[pattern].match(text):
-            found = _meant(first_group(match) if match.re.groups else "", language, focus)
+            found = _meant(first_group(match) if match.re.groups else "", text, language, focus)
             present = not how["past"].search(text)
             return _told(aspect, *found, focus, world, present=present) if found else None
     if how["ask_what"].match(text):
-        found = _meant("", language, focus)
+        found = _meant("", text, language, focus)
         return _whole(*found, world) if found else None
     return about_shown(text, language, focus, world) if how["question"].search(text) else None
 
@@ -65,9 +65,14 @@ def content_of(text: str, language: Language) -> set[str]:
     return set(terms([text]))
 
 
-def _meant(what: str, language: Language, focus: Focus) -> tuple[Item, str] | None:
-    """The thing that was shown last, and its skill: the one that is picked, or the only or first one."""
-    shown = next((one for one in focus.shown if one.items), None)
+def _meant(what: str, text: str, language: Language, focus: Focus) -> tuple[Item, str] | None:
+    """The thing that was shown last, and its skill: the one that is picked, or the only or first one.
+
+    A mail where the words speak of mail.
+    """
+    showing = [one for one in focus.shown if one.items]
+    mails = [one for one in showing if "from" in one.items[0]] if phrases(language)["mails"].search(text) else []
+    shown = next(iter(mails or showing), None)
     if shown is None:
         return None
     place = picked(what, shown.items, language, focus.user) if what else 0

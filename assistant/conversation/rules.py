@@ -27,7 +27,8 @@ from assistant.models import Call, Language, Step, Turn
 from assistant.skillkit.loader import Skills
 
 _CORE = "core."
-_ANSWERS = ("core.yes", "core.no", "core.thanks", "core.undo")
+_UNDO = "core.undo"
+_ANSWERS = ("core.yes", "core.no", "core.thanks", _UNDO)
 """What is settled before, or is no request of its own."""
 _TOUCH = 2
 """A template that matches by fewer letters is no whole request, where a question waits for an answer."""
@@ -35,6 +36,7 @@ _SURE = {"en": 8, "zh": 3}
 """So many letters of a template make a half sentence a request of its own."""
 _NAME = 4
 """So many words may be somebody's name."""
+_CLAUSES = re.compile(r"[,，.。!！;；]+|(?<=[一-鿿])\s+")
 _BODIES = ("body", "text", "note")
 
 
@@ -56,6 +58,8 @@ class Heard:
     focus: Focus
     undone: bool
     """Whether the last act of the session was taken back."""
+    undoes: bool
+    """Whether they ask to take the last act back."""
 
     @property
     def tool(self) -> str:
@@ -99,17 +103,20 @@ class Rules:
         focus = focus_of(self.history(turn.session, LEANING), world.user)
         text = spelled_out(turn.text, focus, language, world.now)
         masked = mask(text, world.now)
+        match = self._sentences.match(masked, language, world.user)
+        core_tool = partial(self._core_tool, language, world)
         return Heard(
             said=turn.text,
             text=text,
             masked=masked,
             language=language,
             world=world,
-            match=self._sentences.match(masked, language, world.user),
-            answer=answer_of(turn.text, language, partial(self._core_tool, language, world)),
+            match=match,
+            answer=answer_of(turn.text, language, core_tool),
             question=self._question(turn.session),
             focus=focus,
             undone=self._sessions.last_is_undone(turn.session),
+            undoes=match.tool == _UNDO if match else _begins_with_undo(turn.text, core_tool),
         )
 
     def history(self, session: str, limit: int) -> list[Exchange]:
@@ -135,6 +142,8 @@ class Rules:
         if heard.tool.partition(".")[2] in TAKING and phrases(heard.language)["one_of"].search(heard.text):
             if heard.leaning and heard.leaning.step.kind == "call":
                 return heard.leaning  # "scrap the one about the house": one of those that were shown, whatever they are
+        if heard.leaning and heard.leaning.sure:
+            return heard.leaning
         if heard.match and heard.match.tool not in _ANSWERS and not self._recalls(heard):
             two = self._swallowed(heard.match, heard.masked, heard.world, heard.language)
             step = two or self.step_of(heard.match, heard.masked, heard.world, heard.language)
@@ -222,6 +231,12 @@ class Rules:
     def _core_tool(self, language: Language, world: World, clause: str) -> str:
         match = self._sentences.match(mask(clause, world.now), language)
         return match.tool if match and match.tool.startswith(_CORE) else ""
+
+
+def _begins_with_undo(text: str, core_tool: Callable[[str], str]) -> bool:
+    """ "Take that back, I'll write it down myself": what comes after the comma says why."""
+    first, *rest = [part for part in _CLAUSES.split(text) if part.strip()] or [""]
+    return bool(rest) and core_tool(first) == _UNDO
 
 
 def settled(step: Step, heard: Heard) -> Step:

@@ -15,7 +15,7 @@ from assistant.store import Database
 
 QUESTION_LIFE = timedelta(minutes=10)
 UNDO_LIFE = timedelta(days=1)
-LEANING = 4
+LEANING = 6
 """So many turns back a follow-up may lean on."""
 
 

@@ -203,3 +203,54 @@ async def test_a_short_text_takes_in_no_second_request_and_a_place_no_number(tal
     assert (plan.calls[0].args["place"], plan.calls[0].args["guests"]) == ("布拉格", 2)
     plan = await talk.services.conversation.plan("给姐姐转二十五块五，备注午饭钱")
     assert plan.calls[0].args["amount"] == "25.50"
+
+
+async def test_a_reason_before_the_correction_is_no_request(talk: Talk) -> None:
+    await talk.say("周六晚上六点跟朋友桌游，记到日历")
+    assert "18:30" in await talk.reply("六点怕赶不上，改成六点半")
+    await talk.say("put yoga in my calendar for Friday at 6 pm")
+    assert "19:00" in await talk.reply("six is too tight, make it 7 pm")
+
+
+async def test_what_there_is_at_home_comes_off_the_list(talk: Talk) -> None:
+    await talk.say("把瓜子和花生加到年货清单")
+    await talk.say("花生家里还有，去掉吧")
+    left = await talk.reply("那单子上还剩什么")
+    assert "瓜子" in left
+    assert "花生" not in left
+    await talk.say("add milk and eggs to the shopping list")
+    await talk.say("we still have eggs, take them off")
+    assert "eggs" not in await talk.reply("what's on it?")
+
+
+async def test_words_are_added_to_what_waits_to_be_sent(talk: Talk) -> None:
+    await talk.say("reply to my sister that Friday works")
+    events = await talk.say("add that I'll be there by noon")
+    approval = next(event.approval for event in events if event.type == "approval-wanted")
+    assert approval.action.args["body"] == "Friday works. I'll be there by noon"
+
+
+@pytest.mark.parametrize("text", ["take that back, I'll write it down myself", "算了撤掉吧 我自己记本子上"])
+async def test_an_undo_may_say_why(talk: Talk, text: str) -> None:
+    await talk.say("remind me tomorrow at 9 to call the clinic")
+    await talk.say(text)
+    assert "clinic" not in await talk.reply("what are my reminders?")
+
+
+async def test_the_first_of_two_times_is_refused(talk: Talk) -> None:
+    await talk.say("put yoga in my calendar for Thursday at 6 pm")
+    assert "Wed" in await talk.reply("ah no, not Thursday, Wednesday, same time")
+
+
+async def test_that_morning_is_of_the_day_that_was_spoken_of(talk: Talk) -> None:
+    await talk.say("put the train to Hamburg in my calendar for next Monday at 7:36 am")
+    events = await talk.say("remind me at a quarter to six that morning to leave the house")
+    started = next(event for event in events if event.type == "tool-started")
+    assert started.args == {"text": "leave the house", "when": "2026-11-30T05:45"}
+
+
+async def test_the_evening_before_is_no_part_of_the_errand(talk: Talk) -> None:
+    await talk.say("put the plumber in my calendar for Friday at 9 am")
+    events = await talk.say("and remind me at nine the night before to clear the kitchen")
+    started = next(event for event in events if event.type == "tool-started")
+    assert started.args == {"text": "clear the kitchen", "when": "2026-11-26T21:00"}
