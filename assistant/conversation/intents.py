@@ -18,13 +18,14 @@ from hassil.intents import Intent
 from hassil.util import PUNCTUATION_STR, match_start
 
 from assistant.conversation.arguments import PEOPLE, several
-from assistant.conversation.people import account_names, encloses_a_name, parts_of
+from assistant.conversation.people import account_names, encloses_a_name, named_in, parts_of
 from assistant.conversation.prefilter import Prefilter
 from assistant.conversation.spans import Masked, token
 from assistant.locale import LANGUAGES
 from assistant.locale.catalogue import read
 from assistant.models import Language, UserContext
 from assistant.skillkit.templates import LIVE_SLOTS, SLOT, SPAN_SLOTS
+from assistant.values import simplified
 
 _POLITE = {
     "en": re.compile(
@@ -149,13 +150,14 @@ class Sentences:
         behind = self._planned(match.tool.partition(".")[0])
         return not behind, match.literal, len(match.times), -len(match.slots)
 
-    def _matches(self, text: str, masked: Masked, language: Language, live: Mapping[str, SlotList]) -> list[Match]:
-        """All matches of the first form of `text` that has any: without politeness and borders, or as it stands."""
+    def _matches(self, said: str, masked: Masked, language: Language, live: Mapping[str, SlotList]) -> list[Match]:
+        """All matches of the first form of `said` that has any: without politeness and borders, or as it stands."""
+        text = simplified(said)
         bare = text.strip(_END)
         stripped = _stripped(_FILLERS.sub("", bare), language)
         for candidate in dict.fromkeys((_BORDER.sub("", stripped), stripped, bare)):
             results = self._recognize(candidate, masked, language, live)
-            if found := [self._read(result, masked, text) for result in results if not _torn(result, candidate)]:
+            if found := [self._read(result, masked, said) for result in results if not _torn(result, candidate)]:
                 return found
         return []
 
@@ -244,14 +246,14 @@ def _chunks(expression: Expression) -> Iterator[TextChunk]:
 
 def _overreaches(match: Match, masked: Masked, user: UserContext) -> bool:
     """Whether a wildcard took more than a name or a few words: those that are no text go over no comma, a person's
-    name holds no other's, and a place no number, time or verb ("Vienna for two people", 布拉格找个)."""
+    name holds no other's, and a place no number, time, verb or contact ("Vienna for two people", 布拉格找个)."""
     people = [one for name, words in match.slots.items() if name in PEOPLE for one in several(words)]
     places = [words for name, words in match.slots.items() if name in _PLACES]
     spans = [span.text for span in masked.spans]
     return (
         match.wide
         or any(encloses_a_name(one, user) for one in people)
-        or any(_NO_PLACE.search(one) or any(text in one for text in spans) for one in places)
+        or any(_NO_PLACE.search(one) or named_in(one, user) or any(text in one for text in spans) for one in places)
     )
 
 
@@ -285,7 +287,7 @@ def _completed(value: Any, said: Mapping[str, str]) -> Any:
 
 def _as_said(slot: str, sentence: str, name: str) -> str:
     """The slot's words with the punctuation that hassil takes out; a message's body keeps its last mark as well."""
-    said = next((sentence[start:end] for start, end in _whole(slot, sentence)), slot)
+    said = next((sentence[start:end] for start, end in _whole(slot, simplified(sentence))), slot)
     said = said.strip(" \t\n,，;；:：") if name == "body" else said.rstrip(_END).lstrip(_FRONT)
     bare = said.strip(_END)
     return bare[1:-1].strip() if len(bare) > 2 and (bare[0], bare[-1]) in _QUOTES else said

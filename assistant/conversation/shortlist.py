@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 
 from assistant.skillkit.loader import Tool
+from assistant.values import simplified
 
 _WORD = re.compile(r"[^\W㐀-䶿一-鿿぀-ヿー]+|[㐀-䶿一-鿿぀-ヿー]+")
 _TEMPLATE_MARKS = re.compile(r"\{[^}]*\}|[\[\]()|]")
@@ -125,7 +126,7 @@ def plain_template(sentence: str) -> str:
 def _bare(text: str) -> str:
     if text.isascii():
         return text.casefold()
-    folded = unicodedata.normalize("NFD", unicodedata.normalize("NFKC", text).casefold())
+    folded = unicodedata.normalize("NFD", unicodedata.normalize("NFKC", simplified(text)).casefold())
     return unicodedata.normalize("NFC", _ACCENTS.sub("", folded))
 
 

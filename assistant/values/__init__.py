@@ -5,6 +5,7 @@ Times and money are read in German, French, Spanish and Japanese too, by rules t
 
 from assistant.values.durations import parse_duration as parse_duration
 from assistant.values.durations import write_iso as format_duration
+from assistant.values.hanzi import simplified as simplified
 from assistant.values.kinds import Duration as Duration
 from assistant.values.kinds import Impossible as Impossible
 from assistant.values.kinds import Interval as Interval
@@ -66,4 +67,5 @@ __all__ = [
     "parse_rule",
     "parse_time",
     "rule",
+    "simplified",
 ]

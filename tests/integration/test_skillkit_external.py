@@ -17,7 +17,7 @@ import pytest
 from mcp import Client, StdioServerParameters
 
 from assistant.config import SkillSettings
-from assistant.errors import AskAgain, NotFound, Rejected, SkillFailed
+from assistant.errors import AskAgain, NotConfigured, NotFound, Rejected, SkillFailed
 from assistant.locale.catalogue import Catalogue, read
 from assistant.models import Label, Operation, OutboxState, Prepared
 from assistant.paths import Paths
@@ -46,6 +46,9 @@ tools:
   flood: {effect: read}
   bug: {effect: read}
   odd: {effect: read}
+  leave: {effect: read}
+  wrong: {effect: read}
+  at_once: {effect: outward}
   secret: {effect: read}
   send: {effect: outward, sensitive: [to]}
 permissions: {network: ["example.org:443"], files: [], secrets: []}
@@ -55,13 +58,14 @@ settings:
 CODE = '''\
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 import time
 from typing import Any, Literal
 
 from assistant.skillkit import (
-    AskAgain, Context, NotFound, Operation, Prepared, PreviewField, Result, Uncertain, commit, reconcile, tool,
+    AskAgain, Context, NotConfigured, NotFound, Operation, Prepared, PreviewField, Result, Uncertain, commit, reconcile, tool,
 )
 
 print("printed while it loads")
@@ -121,6 +125,43 @@ async def bug(ctx: Context) -> Result:
 async def odd(ctx: Context) -> Result:
     """Give back what is no JSON."""
     return Result(text="", data=float("nan"))
+
+
+@tool
+async def leave(ctx: Context, how: Literal["here", "in a task"]) -> Result:
+    """End the process the usual way.
+
+    how: where
+    """
+    if how == "here":
+        sys.exit(2)
+    return await asyncio.create_task(exits())
+
+
+async def exits():
+    raise SystemExit("enough")
+
+
+@tool
+async def wrong(ctx: Context, how: Literal["text", "key", "setting"]) -> Result:
+    """Do it wrong.
+
+    how: in which way
+    """
+    if how == "setting":
+        raise NotConfigured(what="skills.probe.settings.mood")
+    return "just a text" if how == "text" else Result(text=ctx.text("probe.nowhere"))
+
+
+@tool
+async def at_once(ctx: Context) -> Result:
+    """Send something without asking."""
+    return Result(text="sent")
+
+
+@commit("at_once")
+async def never(ctx: Context, operation: Operation) -> str:
+    return ""
 
 
 @tool
@@ -282,6 +323,53 @@ async def test_errors_of_a_skill_keep_their_kind_and_their_sentence(tmp_path: Pa
             await say.run(ctx, {"what": "something else"})
         with pytest.raises(SkillFailed):
             await skills.tool("probe.odd").run(ctx, {})
+
+
+@pytest.mark.parametrize(
+    ("tool", "args", "details"),
+    [
+        ("bug", {}, "ZeroDivisionError: integer division or modulo by zero"),
+        ("odd", {}, "not plain JSON"),
+        ("wrong", {"how": "text"}, "must return Result, not str"),
+        ("wrong", {"how": "key"}, "KeyError: 'probe.nowhere'"),
+        ("at_once", {}, "must return Prepared, not Result"),
+        ("leave", {"how": "here"}, "SystemExit: 2"),
+    ],
+)
+async def test_a_bug_is_in_the_log_with_the_tools_name_and_not_in_what_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, tool: str, args: dict[str, str], details: str
+) -> None:
+    probe(tmp_path)
+    async with running(tmp_path, probe=ON) as skills:
+        with pytest.raises(SkillFailed) as bug:
+            await skills.tool(f"probe.{tool}").run(context_for("probe"), args)
+        [told] = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
+        assert f"probe.{tool}" in told
+        assert details in told
+        message, mend = CATALOGUE.explain(bug.value, "en")
+        assert "has a fault of its own" in message
+        assert details not in message + mend
+
+
+async def test_a_tool_that_ends_its_process_from_a_task_is_lost_at_once(tmp_path: Path) -> None:
+    probe(tmp_path)
+    async with running(tmp_path, probe=ON) as skills:
+        leave = skills.tool("probe.leave")
+        async with asyncio.timeout(20):
+            with pytest.raises(SkillFailed):
+                await leave.run(context_for("probe"), {"how": "in a task"})
+            assert isinstance(await skills.tool("probe.say").run(context_for("probe"), {"what": "hello"}), Result)
+
+
+async def test_a_missing_setting_is_told_with_the_command_that_sets_it(tmp_path: Path) -> None:
+    probe(tmp_path)
+    async with running(tmp_path, probe=ON) as skills:
+        with pytest.raises(NotConfigured) as missing:
+            await skills.tool("probe.wrong").run(context_for("probe"), {"how": "setting"})
+        message, mend = CATALOGUE.explain(missing.value, "en")
+        assert message == "The setting skills.probe.settings.mood is missing."
+        assert "assistant config set skills.probe.settings.mood VALUE" in mend
+        assert "restart" in mend
 
 
 async def test_text_of_a_skill_can_not_steer_a_terminal(tmp_path: Path) -> None:

@@ -70,6 +70,10 @@ async def test_chinese_is_an_equal(talk: Talk) -> None:
     assert "给妈妈打电话" in await talk.reply("我有哪些提醒？")
 
 
+async def test_traditional_characters_are_understood_and_kept(talk: Talk) -> None:
+    assert "買牛奶和雞蛋" in await talk.reply("提醒我明天下午三點買牛奶和雞蛋")
+
+
 async def test_what_is_missing_is_asked_and_the_answer_completes_it(talk: Talk) -> None:
     events = await talk.say("remind me to water the plants")
     question = next(event for event in events if event.type == "question")
