@@ -9,22 +9,21 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate, chain, pairwise
 from pathlib import Path
-from sys import intern
 from typing import Any
 
-from hassil import IntentData, Intents, RecognizeResult, SlotList, TextSlotList, WildcardSlotList, recognize_all
-from hassil.expression import Expression, Group, Sequence, TextChunk
+from hassil import Intents, RecognizeResult, SlotList, TextSlotList, recognize_all
 from hassil.intents import Intent
-from hassil.util import PUNCTUATION_STR, match_start
+from hassil.util import PUNCTUATION_STR
 
 from assistant.conversation.arguments import PEOPLE, several
 from assistant.conversation.people import account_names, encloses_a_name, named_in, parts_of
 from assistant.conversation.prefilter import Prefilter
 from assistant.conversation.spans import Masked, token
+from assistant.conversation.template import Rules, Template
 from assistant.locale import LANGUAGES
 from assistant.locale.catalogue import read
 from assistant.models import Language, UserContext
-from assistant.skillkit.templates import LIVE_SLOTS, SLOT, SPAN_SLOTS
+from assistant.skillkit.templates import RULES, SLOT, SPAN_SLOTS
 from assistant.values import simplified
 
 _POLITE = {
@@ -64,6 +63,8 @@ _FRONT = " \t\n。!！?？…～,，;；"
 _TEXTS = frozenset({"body", "note", "text", "fact", "question", "do", "query", "reference", "interests"})
 _PLACES = frozenset({"place", "origin", "destination"})
 _YIELD_S = 0.0005
+_AHEAD = 1
+"""Letters that a skill which can act is ahead of one that is only planned."""
 _NO_PLACE = re.compile(r"[找订住查]个?$|\b(?:for|with|by|under)\b", re.IGNORECASE)
 _WIDE = re.compile(r"[,，;；]\s*\S")
 
@@ -82,40 +83,21 @@ class Match:
     """Whether a short value (a place, a name) goes over a comma."""
 
 
-@dataclass(frozen=True)
-class _Template:
-    """One template; it is parsed when the first sentence comes that may match it."""
-
-    tool: str
-    sentence: str
-    args: Mapping[str, Any]
-
-    @cached_property
-    def data(self) -> IntentData:
-        data = IntentData([self.sentence], metadata={"args": self.args})
-        for sentence in data.sentences:
-            sentence.expression = _slim(sentence.expression)
-        return data
-
-    @cached_property
-    def wildcards(self) -> dict[str, SlotList]:
-        names = {name for name, _ in SLOT.findall(self.sentence)}
-        return {name: WildcardSlotList(name) for name in names.difference(SPAN_SLOTS, LIVE_SLOTS)}
-
-
 class Sentences:
     """All templates of the loaded skills."""
 
     def __init__(self, files: Iterable[Path], planned: Callable[[str], bool] = lambda skill: False) -> None:
-        """Templates of a `planned` skill, which can't act yet, give way to those of any other."""
+        """Templates of a `planned` skill, which can't act yet, give way to equally sure ones of any other."""
         self._planned = planned
-        self._templates: dict[str, list[_Template]] = {language: [] for language in LANGUAGES}
+        self._templates: dict[str, list[Template]] = {language: [] for language in LANGUAGES}
         self._prefilters: dict[str, Prefilter] = {}
         for file in files:
             for language, tools in read(file).items():
+                rules = Rules(tools.get(RULES, {}))
                 self._templates[language] += [
-                    _Template(tool, sentence, entry.get("args", {}))
+                    Template(tool, sentence, entry.get("args", {}), rules)
                     for tool, entries in tools.items()
+                    if tool != RULES
                     for entry in entries
                     for sentence in entry["sentences"]
                 ]
@@ -125,7 +107,7 @@ class Sentences:
         """By tool: its templates' texts, for the shortlist."""
         found: dict[str, list[str]] = {}
         for template in chain.from_iterable(self._templates.values()):
-            found.setdefault(template.tool, []).append(template.sentence)
+            found.setdefault(template.tool, []).append(template.whole)
         return found
 
     @cached_property
@@ -147,8 +129,8 @@ class Sentences:
         return max(sure, key=self._sureness, default=None)
 
     def _sureness(self, match: Match) -> tuple[object, ...]:
-        behind = self._planned(match.tool.partition(".")[0])
-        return not behind, match.literal, len(match.times), -len(match.slots)
+        ahead = not self._planned(match.tool.partition(".")[0])
+        return match.literal + _AHEAD * ahead, len(match.times), -len(match.slots)
 
     def _matches(self, said: str, masked: Masked, language: Language, live: Mapping[str, SlotList]) -> list[Match]:
         """All matches of the first form of `said` that has any: without politeness and borders, or as it stands."""
@@ -164,12 +146,12 @@ class Sentences:
     def warm(self) -> None:
         """Parse all templates and index them, which is else done when a sentence first comes near them."""
         for language, templates in self._templates.items():
-            prefilter = self._prefilters.setdefault(language, Prefilter(template.sentence for template in templates))
+            prefilter = self._prefilters.setdefault(language, Prefilter(templates))
+            for rules in {template.rules for template in templates}:
+                rules.warm()
             for number, template in enumerate(templates):
                 prefilter.read(number)
-                for sentence in template.data.sentences:
-                    for chunk in _chunks(sentence.expression):
-                        match_start("", chunk.text)  # hassil keeps the pattern that it compiles
+                template.warm()
                 time.sleep(_YIELD_S)  # the turns of a person go first
 
     def _recognize(
@@ -177,7 +159,7 @@ class Sentences:
     ) -> Iterable[RecognizeResult]:
         templates = self._templates[language]
         if language not in self._prefilters:
-            self._prefilters[language] = Prefilter(template.sentence for template in templates)
+            self._prefilters[language] = Prefilter(templates)
         intents: dict[str, Intent] = {}
         wildcards: dict[str, SlotList] = {}
         for number in self._prefilters[language].candidates(text):
@@ -222,26 +204,6 @@ class Sentences:
                         slots[name] = re.sub(_LEFT_OVER, "", words.replace(mark, "").strip(_END))
                         return {kind: index}
         return {}
-
-
-def _slim(expression: Expression) -> Expression:
-    """The same expression without sequences of one and with one object for equal words: a third of the memory."""
-    if isinstance(expression, TextChunk):
-        expression.text = intern(expression.text)
-        expression.original_text = intern(expression.original_text)
-    elif isinstance(expression, Group):
-        expression.items = [_slim(item) for item in expression.items]
-        if type(expression) is Sequence and len(expression.items) == 1:
-            return expression.items[0]
-    return expression
-
-
-def _chunks(expression: Expression) -> Iterator[TextChunk]:
-    if isinstance(expression, TextChunk):
-        yield expression
-    elif isinstance(expression, Group):
-        for item in expression.items:
-            yield from _chunks(item)
 
 
 def _overreaches(match: Match, masked: Masked, user: UserContext) -> bool:

@@ -7,15 +7,28 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Protocol
 
 Clause = tuple[str, ...]
 """Lower-case words of which the sentence must hold at least one, as a part of a word or whole."""
 
 _PART = re.compile(r"\{[^}]*\}|[\[\]()|]|[^\[\]()|{}]+")
-_GROUP = re.compile(r"\{[^{}]*\}|\[[^\[\]]*\]|\([^()]*\)")
+_GROUP = re.compile(r"<[^<>]*>|\{[^{}]*\}|\[[^\[\]]*\]|\([^()]*\)")
 _WORD = re.compile(r"[^\W_]+")
 _UNREAD = re.compile(r"[;<\\]")
-"""Permutations, rules, escapes: too rare to be read here."""
+"""Permutations, escapes, a rule that is not expanded: too rare to be read here."""
+
+
+class Source(Protocol):
+    """A template."""
+
+    @property
+    def sentence(self) -> str:
+        """Its text."""
+
+    @property
+    def whole(self) -> str:
+        """The text with its rules expanded."""
 
 
 def clauses(template: str) -> tuple[Clause, ...]:
@@ -29,7 +42,7 @@ def clauses(template: str) -> tuple[Clause, ...]:
 class Prefilter:
     """An index of templates by their narrowest clause, which leaves few to look at."""
 
-    def __init__(self, templates: Iterable[str]) -> None:
+    def __init__(self, templates: Iterable[Source]) -> None:
         self._templates = tuple(templates)
         self._by_word: dict[str, list[int]] = {}
         self._open: list[int] = []
@@ -51,17 +64,17 @@ class Prefilter:
     def read(self, number: int) -> tuple[Clause, ...]:
         """The clauses of a template, which is read when a sentence first comes near it."""
         if number not in self._needed:
-            self._needed[number] = clauses(self._templates[number])
+            self._needed[number] = clauses(self._templates[number].whole)
         return self._needed[number]
 
 
-def _key(template: str) -> Clause:
+def _key(template: Source) -> Clause:
     """A clause that few sentences hold: the longest word that stands in no group, else one out of its groups."""
-    outside = template
+    outside = template.sentence
     while (inner := _GROUP.sub(" ", outside)) != outside:
         outside = inner
-    words = () if _UNREAD.search(template) or "|" in outside else _WORD.findall(outside.casefold())
-    return (max(words, key=len),) if words else _narrowest(clauses(template))
+    words = () if _UNREAD.search(outside) or "|" in outside else _WORD.findall(outside.casefold())
+    return (max(words, key=len),) if words else _narrowest(clauses(template.whole))
 
 
 def _branches(parts: Iterator[str]) -> list[list[Clause]]:

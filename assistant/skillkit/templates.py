@@ -16,6 +16,8 @@ LIVE_SLOTS = frozenset({"contact", "account"})
 """Slots that hold one of what the user has."""
 LEAST_WORDS = 2
 """Letters or characters of its own that a template must always have."""
+RULES = "rules"
+"""The key, beside the tools, of parts that templates share: `<name>` in a template stands for one."""
 SLOT = re.compile(r"\{(\w+)(?::(\w+))?\}")
 """`{kind}` or `{kind:argument}`."""
 

@@ -10,15 +10,20 @@ from hassil import parse_sentence
 from hassil.sample import sample_sentence
 
 from assistant.conversation.prefilter import Prefilter, clauses
+from assistant.conversation.template import Rules, Template
 from assistant.locale.catalogue import read
 from assistant.resources import bundled
+from assistant.skillkit.templates import RULES
 
 
-def _templates(language: str) -> list[str]:
+def _templates(language: str) -> list[Template]:
+    files = [read(file).get(language, {}) for file in sorted(bundled("skills").glob("*/sentences.yaml"))]
     return [
-        sentence
-        for file in sorted(bundled("skills").glob("*/sentences.yaml"))
-        for entries in read(file).get(language, {}).values()
+        Template(tool, sentence, {}, rules)
+        for file in files
+        for rules in [Rules(file.get(RULES, {}))]
+        for tool, entries in file.items()
+        if tool != RULES
         for entry in entries
         for sentence in entry["sentences"]
     ]
@@ -31,8 +36,8 @@ def test_no_sentence_loses_the_template_that_it_is_made_of(language: str) -> Non
     chosen = random.Random(7).sample(range(len(templates)), 120)
     assert len(templates) > 1000
     for number in chosen:
-        for said in islice(sample_sentence(parse_sentence(templates[number]), expand_lists=False), 6):
-            assert number in prefilter.candidates(said.upper()), (templates[number], said)
+        for said in islice(sample_sentence(parse_sentence(templates[number].whole), expand_lists=False), 6):
+            assert number in prefilter.candidates(said.upper()), (templates[number].sentence, said)
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])

@@ -19,7 +19,7 @@ settings.load_profile("untimed")
 # each time. Patched before the modules that take this name are imported.
 catalogue.read = functools.cache(catalogue.read)
 
-from assistant.conversation import examples, intents, prefilter, shortlist  # noqa: E402
+from assistant.conversation import examples, intents, prefilter, shortlist, template  # noqa: E402
 
 
 def _shared(owner: type, name: str, key: Callable[[Any], Any]) -> None:
@@ -44,16 +44,18 @@ def _tools(one: Any) -> tuple[str, ...]:
 _shared(examples.Examples, "_all", lambda self: (self._files, _tools(self._skills.tools())))
 _shared(examples.Examples, "_indexed", lambda self: (self._files, _tools(self._skills.tools())))
 _shared(shortlist.Shortlist, "_index", lambda self: _tools(self._tools.values()))
-_shared(intents._Template, "data", lambda self: (self.sentence, str(self.args)))
+_shared(template.Template, "data", lambda self: (self.whole, str(self.args)))
 
 
-@functools.cache
-def _prefilter(templates: tuple[str, ...]) -> prefilter.Prefilter:
-    return prefilter.Prefilter(templates)
+_PREFILTERS: dict[tuple[str, ...], prefilter.Prefilter] = {}
 
 
-def _one_prefilter(templates: Iterable[str]) -> prefilter.Prefilter:
-    return _prefilter(tuple(templates))
+def _one_prefilter(templates: Iterable[template.Template]) -> prefilter.Prefilter:
+    made = tuple(templates)
+    texts = tuple(one.whole for one in made)
+    if texts not in _PREFILTERS:
+        _PREFILTERS[texts] = prefilter.Prefilter(made)
+    return _PREFILTERS[texts]
 
 
 intents.Prefilter = _one_prefilter  # type: ignore[attr-defined,assignment,misc]
