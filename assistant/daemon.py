@@ -214,8 +214,8 @@ async def _skills(paths: Paths, config: Config, catalogue: Catalogue, stack: Asy
     stack.push_async_callback(skills.aclose)
     await skills.prepare()
     for name, skill in skills.loaded.items():
-        if skills.known[name].bundled:  # any other could put its own words over the program's
-            catalogue.add(name, skill.folder / "locale")
+        if skill.locale is not None:
+            catalogue.add(name, skill.locale)
     return skills
 
 

@@ -8,6 +8,7 @@ import stat
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from assistant.cli.doctor import Check, Finding
 from assistant.cli.shell import Shell
@@ -113,20 +114,19 @@ def daemon(shell: Shell) -> Iterator[Finding]:
     """Whether it runs and answers; a hang is raised as NoAnswer."""
     from assistant.client import Health, NotRunning
 
-    async def work() -> Health:
+    async def work() -> tuple[Health, list[dict[str, Any]]]:
         async with shell.client() as client:
-            return await client.health()
+            return await client.health(), await client.skills()
 
     try:
-        health = shell.run(work())
+        health, skills = shell.run(work())
     except NotRunning:
         yield Finding("daemon", "warn", "no_daemon")
         return
     yield Finding("daemon", "ok", "daemon", {"pid": health.pid, "version": health.version})
-    for problem in health.skills.get("problems", []):
-        if isinstance(problem, dict):
-            told = {"name": problem.get("name", "?"), "problem": problem.get("problem", "")}
-            yield Finding("skills", "warn", "skill_problem", told)
+    for skill in skills:
+        for problem in skill.get("problems") or []:
+            yield Finding("skills", "warn", "skill_problem", {"name": skill.get("name", "?"), **problem})
     mode = stat.S_IMODE(shell.paths.socket.stat().st_mode)
     if mode & 0o077:
         yield Finding("socket", "bad", "socket_open", {"socket": shell.paths.socket})

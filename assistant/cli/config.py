@@ -128,6 +128,8 @@ def _refused(error: ConfigError, key: str) -> Exception:
     wrong = str(error.data.get("key", ""))
     if wrong != key:
         return error
+    if error.code.startswith("skillkit."):  # a skill's own setting: it has its own words
+        return UsageProblem(error.code, **error.data)
     if error.code == "config.unknown_key":
         return UsageProblem("cli.no_setting_near", key=key, guess=error.data.get("guess", ""))
     return UsageProblem("cli.bad_setting", key=key, problem=error.data.get("problem", ""))

@@ -10,9 +10,10 @@ import typer
 
 from assistant.cli import help
 from assistant.cli import shell as shells
-from assistant.cli.exits import ExitCode, UsageProblem
+from assistant.cli.exits import ExitCode, Unfit, UsageProblem
 from assistant.cli.help import Command
 from assistant.cli.shell import Shell
+from assistant.errors import ConfigError
 
 if TYPE_CHECKING:
     from assistant.skillkit.manifest import Manifest
@@ -48,8 +49,8 @@ def list_all(context: typer.Context, as_json: bool = typer.Option(False, "--json
     ]
     shell.table("skills", ("name", "state", "version", "source", "description"), rows)
     for skill in found:
-        if skill.get("problem"):
-            shell.note(f"{skill.get('name')}: {words(skill['problem'])}", style="yellow")
+        for problem in _problems(shell, skill):
+            shell.note(f"{skill.get('name')}: {problem}", style="yellow")
 
 
 def show(
@@ -67,11 +68,14 @@ def show(
     shell.line(f"{skill['name']} {skill.get('version', '')}", style="bold")
     shell.line(str(skill.get("description", "")))
     shell.line(_state(shell, skill))
-    if skill.get("problem"):
-        shell.line(words(skill["problem"]), style="yellow")
+    for problem in _problems(shell, skill):
+        shell.line(problem, style="yellow")
     if skill.get("enabled") and skill.get("source") != "bundled" and not skill.get("sandboxed"):
         shell.say("skills.unsandboxed", style="yellow")
-    manifest = _manifest(shell, skill)
+    try:
+        manifest = _manifest(skill)
+    except ConfigError:  # told among its problems
+        manifest = None
     effects = {f"{manifest.name}.{tool}": told.effect for tool, told in manifest.tools.items()} if manifest else {}
     tools = [str(tool.get("name") if isinstance(tool, dict) else tool) for tool in skill.get("tools", [])] or list(
         effects
@@ -93,6 +97,8 @@ def enable(
     """Switch one on."""
     shell = shells.of(context)
     skill = _one(shell, name)
+    if "version" not in skill:  # there is no manifest that can be read
+        raise Unfit("skillkit.said", **skill["problems"][0])
     if skill.get("source") != "bundled" and not (_consents(shell, skill) or yes):
         shell.say("skills.left_off", name=name)
         raise typer.Exit(ExitCode.FAILED)
@@ -115,8 +121,10 @@ def new(
     from assistant.skillkit.scaffold import new_skill
 
     shell = shells.of(context)
-    made = new_skill(name, folder or shell.paths.skills)
-    shell.say("skills.made", folder=made, name=name)
+    own = shell.paths.skills
+    made = new_skill(name, folder or own)
+    among_own = made.parent.resolve() == own.resolve()
+    shell.say("skills.made" if among_own else "skills.made_elsewhere", folder=made.absolute(), name=name, own=own)
 
 
 def words(problem: Any) -> str:
@@ -126,8 +134,21 @@ def words(problem: Any) -> str:
     return str(problem)
 
 
+def _problems(shell: Shell, skill: dict[str, Any]) -> list[str]:
+    """What is to be known of a skill beside its state, a line each."""
+    told = [words(problem) for problem in skill.get("problems") or []]
+    if skill.get("changed"):
+        told.append(shell.text("skills.changed"))
+    own = shell.loaded.config.skills.get(str(skill.get("name")))
+    if own is not None and own.enabled is not None and "version" in skill and own.enabled != skill.get("enabled"):
+        told.append(shell.text("skills.will_be_on" if own.enabled else "skills.will_be_off"))
+    return told
+
+
 def _state(shell: Shell, skill: dict[str, Any]) -> str:
-    """`on`, `off`, or `planned` where it is on but has no code yet."""
+    """`on`, `off`, `planned` where it is on but has no code yet, or `broken` where it should be on and can't be."""
+    if skill.get("problems") and not skill.get("loaded") and (skill.get("enabled") or "version" not in skill):
+        return shell.text("skills.broken")
     on = "planned" if skill.get("planned") else "on"
     return shell.text(f"skills.{on}" if skill.get("enabled") else "skills.off")
 
@@ -136,7 +157,7 @@ def _consents(shell: Shell, skill: dict[str, Any]) -> bool:
     """Show what a skill from elsewhere is and may do; on a terminal, ask."""
     from assistant.skillkit.external import describe
 
-    manifest = _manifest(shell, skill)
+    manifest = _manifest(skill)
     if manifest is not None:
         for line in describe(
             manifest, Path(str(skill["folder"])), shell.language, partial(shell.catalogue.text, shell.language)
@@ -153,8 +174,8 @@ def _switch(shell: Shell, name: str, *, on: bool) -> None:
     shell.note_restart()
 
 
-def _manifest(shell: Shell, skill: dict[str, Any]) -> Manifest | None:
-    """What the skill's own folder declares; None where it came from an installed package."""
+def _manifest(skill: dict[str, Any]) -> Manifest | None:
+    """What the skill's own folder declares; None where there is none. Raises ConfigError."""
     from assistant.skillkit.manifest import read_manifest
 
     folder = Path(str(skill.get("folder", "")))

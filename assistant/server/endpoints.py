@@ -15,6 +15,7 @@ from assistant.server.respond import answer, body, language, parse, stream
 from assistant.server.services import Services
 from assistant.server.wire import AuditQuery, DecisionBody, ModelBody, PlanBody, ResolutionBody, SessionBody, TurnBody
 from assistant.skillkit.loader import Known
+from assistant.skillkit.sources import look_again
 
 
 def services(request: Request) -> Services:
@@ -168,14 +169,20 @@ async def use_model(request: Request) -> Response:
 
 
 async def skills(request: Request) -> Response:
-    """Skills, and what is wrong with those that could not be loaded."""
+    """Skills as they lie in their folders now, and what is wrong with those that could not be loaded."""
     known = services(request)
     tongue = language(request, known.language)
+    problems: dict[str, list[dict[str, str]]] = {}
+    for fault in look_again(known.skills, known.own_skills):
+        message, mend = known.catalogue.explain(fault, tongue)
+        problems.setdefault(fault.name, []).append({"message": message, "mend": mend})
     items: list[dict[str, object]] = [
         {
             "name": name,
             "version": found.manifest.version,
             "enabled": found.enabled,
+            "loaded": name in known.skills.loaded,
+            "changed": found.changed,
             "planned": found.manifest.planned,
             "source": _source(found, known.own_skills),
             "folder": str(found.folder),
@@ -185,12 +192,11 @@ async def skills(request: Request) -> Response:
         }
         for name, found in sorted(known.skills.known.items())
     ]
-    problems = {fault.name: known.catalogue.explain(fault, tongue)[0] for fault in known.skills.problems}
+    unknown = sorted(problems.keys() - known.skills.known.keys())
+    items += [{"name": name, "enabled": False, "loaded": False, "source": "user"} for name in unknown]
     for item in items:
-        item["problem"] = problems.pop(str(item["name"]), None)
-    items += [
-        {"name": name, "enabled": False, "source": "user", "problem": problem} for name, problem in problems.items()
-    ]
+        told = problems.get(str(item["name"]), [])
+        item |= {"problem": told[0]["message"] if told else None, "problems": told}
     return answer({"items": items})
 
 

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from assistant import __version__
 from assistant.errors import SkillFailed
+from assistant.locale.catalogue import LANGUAGES
 from assistant.models import Operation, Prepared
 from assistant.skillkit.context import Context
 from assistant.skillkit.declare import Result, Uncertain
@@ -33,8 +34,10 @@ from assistant.skillkit.wire import (
     DescribedTool,
     Description,
     OddAnswer,
+    askable,
     clean,
     context_of,
+    details_in,
     prepared_of,
     raise_problem,
     result_of,
@@ -114,6 +117,8 @@ class ExternalTool:
     async def _ask(self, ctx: Context, name: str, args: Mapping[str, Any]) -> Mapping[str, Any]:
         answer = await self.host.ask(name, args, context_of(ctx))
         if "error" in answer:
+            if details := details_in(answer["error"]):
+                logger.error("the tool %s has a bug: %s", self.name, details)
             try:
                 raise_problem(answer["error"], self.skill)
             except OddAnswer as error:
@@ -121,7 +126,7 @@ class ExternalTool:
         return answer
 
     def _odd(self, error: Exception) -> Lost:
-        logger.error("skill %s: %s", self.skill, clean(str(error), 500))
+        logger.error("the tool %s answered what makes no sense: %s", self.name, clean(str(error), 500))
         return Lost("skillkit.odd_answer", skill=self.skill)
 
 
@@ -137,14 +142,17 @@ class ExternalSkill:
     """What its code said of itself, kept so that a start of the daemon does not start its host."""
     tools: dict[str, ExternalTool] = field(default_factory=dict)
     sentences: Path | None = None
+    locale: Path | None = None
+    """Its questions for missing arguments. The rest of its words stays in its host."""
+    _stamp: str = ""
 
     async def prepare(self) -> Sequence[SkillProblem]:
         """Learn its tools: from the cache while its files are unchanged, else from the host. Raises SkillProblem."""
-        stamp = fingerprint(self.folder)
-        described = self._cached(stamp)
+        self._stamp = fingerprint(self.folder)
+        described = self._cached(self._stamp)
         if described is None:
             described = await self._asked()
-            self._keep(stamp, described)
+            self._keep(self._stamp, described)
         problems = [problem for one in described.tools if (problem := self._take(one))]
         offered = {one.name for one in described.tools}
         problems += [
@@ -153,7 +161,13 @@ class ExternalSkill:
             if name not in offered
         ]
         self._keep_sentences(described)
-        return problems
+        self._keep_questions(described)
+        return problems + [self._problem(one.code, **one.data) for one in described.mistakes]
+
+    @property
+    def changed(self) -> bool:
+        """Whether its files are not those any more that its tools were learnt from."""
+        return fingerprint(self.folder) != self._stamp
 
     async def aclose(self) -> None:
         """Stop its host."""
@@ -176,6 +190,8 @@ class ExternalSkill:
     async def _asked(self) -> Description:
         try:
             answer = await self.host.ask(DESCRIBE, {}, {})
+            if "error" in answer:
+                logger.error("skill %s can't be described: %s", self.manifest.name, details_in(answer["error"]))
             return Description.model_validate(answer)
         except SkillFailed as error:
             raise self._problem(error.code, **error.data) from error
@@ -208,8 +224,19 @@ class ExternalSkill:
         if kept and _write(file, kept):
             self.sentences = file
 
+    def _keep_questions(self, described: Description) -> None:
+        """As a catalogue like a bundled skill's, of nothing but these: no skill puts its words over the program's."""
+        folder = self.cache.with_suffix(".locale")
+        written = [
+            _write(folder / f"{language}.yaml", {"ask": askable(described.questions.get(language, {}))})
+            for language in LANGUAGES
+            if any(described.questions.values())
+        ]
+        self.locale = folder if any(written) else None
+
     def _problem(self, code: str, /, **data: Any) -> SkillProblem:
-        return SkillProblem(code, name=self.manifest.name, folder=self.folder, **data)
+        own = {"name": self.manifest.name, "folder": self.folder}
+        return SkillProblem(code, **(data | own))
 
 
 def _write(file: Path, data: Any) -> bool:

@@ -14,6 +14,7 @@ import sys
 import tempfile
 import threading
 import time
+import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,16 +27,19 @@ from mcp.server.lowlevel.server import Server
 from mcp.server.stdio import stdio_server
 
 from assistant.clock import SystemClock
-from assistant.errors import AskAgain, AssistantError, Rejected
-from assistant.locale.catalogue import Catalogue, read
+from assistant.errors import AskAgain, AssistantError, Rejected, SkillFailed
+from assistant.locale.catalogue import Catalogue
 from assistant.models import Operation, Prepared
 from assistant.skillkit.context import Context
 from assistant.skillkit.declare import Result, Uncertain
 from assistant.skillkit.loader import LoadedSkill, load
 from assistant.skillkit.outside import catalogue_of, outside_context
-from assistant.skillkit.problems import SkillProblem
+from assistant.skillkit.problems import Fault, SkillProblem
+from assistant.skillkit.sentences import read_sentences
 from assistant.skillkit.settings import check
+from assistant.skillkit.texts import read_texts
 from assistant.skillkit.wire import (
+    BROKEN,
     COMMIT,
     CONTEXT_KEY,
     DESCRIBE,
@@ -45,11 +49,15 @@ from assistant.skillkit.wire import (
     CallContext,
     DescribedTool,
     Description,
+    Mistake,
     Problem,
 )
 
-BROKEN = 3
-"""Exit status where the skill can't be loaded; the last line on stderr says why."""
+_ASK = "ask."
+"""Before an argument's name: the key of the question for it."""
+_MOST_MISTAKES = 200
+_DETAILS = 20_000
+"""Characters of a traceback; its end is what matters."""
 _PARENT_POLL_S = 5.0
 
 
@@ -69,12 +77,25 @@ class Host:
             language = ctx.language
             return await self._answer(name, args, ctx)
         except AssistantError as error:
-            message, mend = self.catalogue.explain(error, language)
-            asked = (error.missing, error.choices) if isinstance(error, AskAgain) else ((), ())
-            problem = Problem(kind=type(error).__name__, message=message, mend=mend, missing=asked[0], choices=asked[1])
+            problem = self._problem(error, language)
         except Uncertain as error:
             problem = Problem(kind="Uncertain", message=str(error))
+        except Exception as error:
+            bug = SkillFailed("skill.bug", tool=f"{self.skill.manifest.name}.{name}")
+            bug.__cause__ = error
+            problem = self._problem(bug, language)
         return {"error": problem.model_dump(mode="json")}
+
+    def _problem(self, error: AssistantError, language: str) -> Problem:
+        message, mend = self.catalogue.explain(error, language)
+        asked = (error.missing, error.choices) if isinstance(error, AskAgain) else ((), ())
+        details = ""
+        if error.code == "skill.bug":
+            told = error.data.get("problem") or "".join(traceback.format_exception(error.__cause__ or error))
+            details = str(told)[-_DETAILS:]
+        return Problem(
+            kind=type(error).__name__, message=message, mend=mend, missing=asked[0], choices=asked[1], details=details
+        )
 
     def listed(self) -> list[types.Tool]:
         """The tools as MCP lists them; hints by effect (MCP 2025-11-25, ToolAnnotations)."""
@@ -110,8 +131,17 @@ class Host:
             DescribedTool(name=name, description=tool.schema.description, arguments=tool.schema.arguments)
             for name, tool in self.skill.tools.items()
         )
-        sentences = read(self.skill.sentences) if self.skill.sentences else {}
-        described = Description.model_validate({"tools": tools, "sentences": sentences})
+        schemas = {tool.name: tool.schema for tool in self.skill.tools.values()}
+        file, lookups = self.skill.sentences, self.skill.manifest.lookups
+        sentences, faults = read_sentences(file, schemas, lookups) if file else ({}, [])
+        questions = {
+            language: {key.removeprefix(_ASK): text for key, text in texts.items() if key.startswith(_ASK)}
+            for language, texts in read_texts(self.skill.folder).items()
+        }
+        mistakes = [Mistake(code=one.code, data=one.data) for one in faults[:_MOST_MISTAKES]]
+        described = Description.model_validate(
+            {"tools": tools, "sentences": sentences, "mistakes": mistakes, "questions": questions}
+        )
         return described.model_dump(mode="json")
 
     def _context(self, given: Mapping[str, Any] | None) -> Context:
@@ -160,8 +190,12 @@ def server_of(host: Host) -> Server[Any]:
 async def serve(folder: Path, data: Path) -> None:
     """Load the skill and serve it until stdin ends. Raises SkillProblem."""
     async with stdio_server() as (inbound, outbound):  # from here on, stdout is kept clean of prints
-        catalogue = catalogue_of(folder, folder.name)
-        server = server_of(Host(load(folder), data, catalogue))
+        skill = load(folder)
+        try:
+            read_texts(folder)
+        except Fault as fault:
+            raise SkillProblem(fault.code, name=folder.name, folder=folder, **fault.data) from fault
+        server = server_of(Host(skill, data, catalogue_of(folder, folder.name)))
         await server.run(inbound, outbound, server.create_initialization_options())
 
 
@@ -173,22 +207,50 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
+def _run(folder: Path, data: Path) -> None:
+    with asyncio.Runner() as runner:
+        try:
+            runner.run(serve(folder, data))
+        except SystemExit:  # from a task of the skill: the loop is gone, and an orderly end would wait for stdin
+            traceback.print_exc()
+            sys.stderr.flush()
+            os._exit(1)
+
+
+def _problem_in(error: BaseException) -> SkillProblem | None:
+    """What is wrong with the skill; whatever is raised while the server is open comes in groups."""
+    if isinstance(error, BaseExceptionGroup):
+        return next((found for one in error.exceptions if (found := _problem_in(one))), None)
+    return error if isinstance(error, SkillProblem) else None
+
+
+def _told(problem: SkillProblem, as_json: bool) -> str:
+    if not as_json:
+        return " ".join(Catalogue().explain(problem, "en"))
+    data = {key: value for key, value in problem.data.items() if key not in ("name", "folder")}
+    return Mistake(code=problem.code, data=data).model_dump_json()
+
+
 def main() -> int:
     """Entry point. 3 if the skill can't be loaded."""
     parser = argparse.ArgumentParser(prog="python -m assistant.skillkit.host", description=__doc__)
     parser.add_argument("folder", type=Path, help="the skill's folder")
     parser.add_argument("--data", type=Path, help="where it keeps its files (default: a temporary folder)")
+    parser.add_argument("--json", action="store_true", help="tell why it can't be loaded as a line of JSON")
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
     threading.Thread(target=_end_with_parent, daemon=True).start()
     with tempfile.TemporaryDirectory() as temporary:
         try:
-            asyncio.run(serve(options.folder.absolute(), (options.data or Path(temporary)).absolute()))
-        except SkillProblem as problem:
-            sys.stderr.write(" ".join(Catalogue().explain(problem, "en")) + "\n")
-            return BROKEN
+            _run(options.folder.absolute(), (options.data or Path(temporary)).absolute())
         except KeyboardInterrupt:
             return 130
+        except BaseException as error:
+            problem = _problem_in(error)
+            if problem is None:
+                raise
+            sys.stderr.write(_told(problem, options.json) + "\n")
+            return BROKEN
     return 0
 
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 from assistant.config import SkillSettings
-from assistant.errors import AskAgain, ConfigError, EngineError, NotFound, Rejected, SkillFailed
+from assistant.errors import ConfigError, NotFound, Rejected, SkillFailed
 from assistant.models import Operation, Prepared, canonical
 from assistant.skillkit.context import Context
 from assistant.skillkit.declare import Result, Uncertain
+from assistant.skillkit.guard import guarded
 from assistant.skillkit.manifest import Lookup, Manifest, ToolDeclaration
 from assistant.skillkit.package import Package, load_package, manifest_of
 from assistant.skillkit.planned import planned_package
@@ -22,7 +23,6 @@ from assistant.skillkit.schema import ToolSchema
 from assistant.skillkit.settings import check
 
 logger = logging.getLogger(__name__)
-Outcome = TypeVar("Outcome")
 
 
 class Tool(Protocol):
@@ -76,6 +76,11 @@ class Skill(Protocol):
 
     @property
     def settings(self) -> Mapping[str, Any]: ...
+    @property
+    def locale(self) -> Path | None:
+        """The folder of what the conversation may say in its name, `en.yaml` and `zh.yaml`."""
+        ...
+
     @property
     def tools(self) -> Mapping[str, Tool]:
         """By the name without the skill's."""
@@ -167,21 +172,7 @@ class BundledTool:
 
     def _bug(self, problem: str) -> SkillFailed:
         logger.error("the tool %s has a bug: %s", self.name, problem)
-        return SkillFailed("skill.bug", tool=self.name)
-
-
-async def guarded(tool: str, call: Awaitable[Outcome], *allowed: type[Exception]) -> Outcome:
-    """Await a skill's code. Only AskAgain, SkillFailed, `allowed` and the model's own errors come through.
-
-    Anything else is a bug: it is logged with its traceback, and the person is told so without it.
-    """
-    try:
-        return await call
-    except Exception as error:
-        if isinstance(error, (AskAgain, SkillFailed, EngineError, *allowed)):
-            raise
-        logger.exception("the tool %s has a bug", tool)
-        raise SkillFailed("skill.bug", tool=tool) from error
+        return SkillFailed("skill.bug", tool=self.name, problem=problem)
 
 
 @dataclass(frozen=True)
@@ -256,12 +247,16 @@ class Known:
     folder: Path
     bundled: bool
     enabled: bool
+    changed: bool = False
+    """Whether its files are not those any more that were read when the daemon started."""
 
 
 @dataclass
 class Skills:
     """The skills of one daemon."""
 
+    chosen: Mapping[str, SkillSettings] = field(default_factory=dict)
+    """The `skills` part of the settings."""
     problems: list[SkillProblem] = field(default_factory=list)
     """What can't be used, and why."""
     known: dict[str, Known] = field(default_factory=dict)

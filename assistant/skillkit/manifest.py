@@ -22,7 +22,19 @@ from assistant.skillkit.problems import Fault
 API_VERSION = 1
 _NAME = re.compile(r"[a-z][a-z0-9_]{1,30}")
 RESERVED = frozenset(
-    {"assistant", "automation", "cli", "conversation", "engine", "error", "safety", "server", "skill", "skillkit", "values"}
+    {
+        "assistant",
+        "automation",
+        "cli",
+        "conversation",
+        "engine",
+        "error",
+        "safety",
+        "server",
+        "skill",
+        "skillkit",
+        "values",
+    }
 )
 """Parts of the program: a skill of such a name could put its own words over theirs."""
 _BUNDLED_ONLY = frozenset({"args", "doc", "enabled", "planned"})
@@ -134,7 +146,7 @@ class Manifest(Value):
 
 
 def name_fault(name: str) -> str:
-    """Why no skill can have the name, as the end of a key: `bad_name`, `python_name`, `reserved_name`; empty if one can."""
+    """Why no skill can have the name, as the end of a key; empty if one can."""
     if not _NAME.fullmatch(name):
         return "bad_name"
     if keyword.iskeyword(name):
@@ -158,18 +170,23 @@ def read_manifest(folder: Path) -> Manifest:
 
 
 def _fault(text: str, error: YAMLError | ValidationError) -> Fault:
-    """What is wrong, in plain words, and on which line: only now is the file read with its lines, which takes longer."""
+    """What is wrong and on which line. Only now is the file read with its lines, which takes longer."""
     try:
         tree = parse(text, "skillkit.manifest.not_yaml")
     except Fault as fault:
         return fault
     if isinstance(error, YAMLError):
         return Fault("skillkit.manifest.not_yaml", line=1, problem=" ".join(str(error).split())[:200])
-    first = error.errors()[0]
+    # A word that is misspelt is unknown and missing: the unknown one stands on a line.
+    first = min(error.errors(), key=lambda found: found["type"] != "extra_forbidden")
     path = [part for part in first["loc"] if isinstance(part, str | int)]
     kind, more = _kind(first, path)
-    data = {"line": line_of(tree, *path), "key": dotted(path) or "skill.yaml", "value": str(first["input"])[:80]}
+    data = {"line": line_of(tree, *path), "key": dotted(path) or "skill.yaml", "value": _shown(first["input"])}
     return Fault(f"skillkit.manifest.{kind}", **data | more)
+
+
+def _shown(value: Any) -> str:
+    return "" if isinstance(value, Mapping | list) else str(value)[:80]
 
 
 _KINDS = {
@@ -191,7 +208,7 @@ def _kind(found: ErrorDetails, path: list[str | int]) -> tuple[str, dict[str, An
     match found["type"]:
         case "extra_forbidden":
             known = sorted(_model(path).model_fields.keys() - _BUNDLED_ONLY)
-            close = difflib.get_close_matches(str(path[-1]), known, n=1, cutoff=0.4)
+            close = difflib.get_close_matches(str(path[-1]), known, n=1, cutoff=0.6)
             return ("unknown_key_near" if close else "unknown_key"), {"known": known, "guess": "".join(close)}
         case "literal_error":
             return "choice", {"choices": re.findall(r"'(\w+)'", found["ctx"]["expected"])}

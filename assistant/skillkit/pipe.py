@@ -27,6 +27,8 @@ MAX_LINE = 1024 * 1024
 """Bytes of one message."""
 _STRAY_LINES = 50
 """Lines on stdout that are no messages, before the host is given up."""
+_LINE = 8_000
+"""Bytes that are kept of a line on stderr."""
 _GRACE_S = 1.0
 
 
@@ -42,7 +44,7 @@ class Pipe:
     too_much: bool = False
     """Whether it was given up for what it wrote."""
     last_words: deque[str] = field(default_factory=lambda: deque(maxlen=20))
-    """The end of its stderr, lines cut at 500 characters."""
+    """The end of its stderr, long lines cut."""
 
 
 @asynccontextmanager
@@ -124,9 +126,9 @@ async def _listen(pipe: Pipe) -> None:
     rest = b""
     while block := await stderr.read(65_536):
         *lines, rest = (rest + block).split(b"\n")
-        rest = rest[:500]
+        rest = rest[:_LINE]
         for line in lines:
-            pipe.last_words.append(line[:500].decode(errors="replace").strip())
+            pipe.last_words.append(line[:_LINE].decode(errors="replace").strip())
             logger.debug("a skill's host: %s", pipe.last_words[-1])
 
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from assistant.errors import SkillFailed
 from assistant.skillkit.pipe import Pipe, open_pipe
-from assistant.skillkit.wire import CONTEXT_KEY, clean
+from assistant.skillkit.wire import BROKEN, CONTEXT_KEY, clean, mistake_in
 
 if TYPE_CHECKING:
     from mcp.client.session import ClientSession
@@ -165,6 +165,8 @@ class HostProcess:
             if isinstance(error, SkillFailed):
                 raise
             logger.error("skill %s: its host did not start: %r", self.skill, error)
+            if isinstance(error, TimeoutError):
+                raise SkillFailed("skillkit.start_slow", skill=self.skill, seconds=round(self.start_s)) from error
             raise SkillFailed("skillkit.no_start", skill=self.skill, problem="-") from error
 
     async def _live(self, ready: asyncio.Future[_Running]) -> None:
@@ -195,12 +197,20 @@ class HostProcess:
             with suppress(TimeoutError):
                 await asyncio.wait_for(pipe.process.wait(), 1.0)
             await asyncio.sleep(0)  # its last words may still be in the pipe
-            said = clean(pipe.last_words[-1], 500) if pipe.last_words else str(error)
-            raise SkillFailed("skillkit.no_start", skill=self.skill, problem=said) from error
+            raise self._no_start(pipe, error) from error
+
+    def _no_start(self, pipe: Pipe, error: Exception) -> SkillFailed:
+        """Why the host ended before it could be asked: what is wrong with the skill, or else its last words."""
+        words = pipe.last_words[-1] if pipe.last_words else str(error)
+        mistake = mistake_in(words) if pipe.process.returncode == BROKEN else None
+        if mistake is None:
+            return SkillFailed("skillkit.no_start", skill=self.skill, problem=clean(words, 500))
+        return SkillFailed(mistake.code, **(mistake.data | {"name": self.skill, "folder": str(self.folder)}))
 
     def _command(self) -> tuple[str, ...]:
         # -P: a file in the working folder must not stand in for a module.
-        return (sys.executable, "-P", "-m", "assistant.skillkit.host", str(self.folder), "--data", str(self.data))
+        host = ("-P", "-m", "assistant.skillkit.host", str(self.folder), "--data", str(self.data), "--json")
+        return (sys.executable, *host)
 
     async def _down(self) -> None:
         running, self._running = self._running, None

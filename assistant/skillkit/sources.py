@@ -6,6 +6,7 @@ import importlib.metadata
 import importlib.util
 import logging
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from assistant.config import SkillSettings
@@ -26,6 +27,7 @@ def find_external(skills: Skills, paths: Paths, chosen: Mapping[str, SkillSettin
 
     `data` is the folder below which each skill has its own. Only manifests are read; call `skills.prepare()` next.
     """
+    skills.chosen = chosen
     for folder in [*folders_in(paths.skills), *installed(skills)]:
         try:
             manifest = manifest_of(folder)
@@ -38,6 +40,34 @@ def find_external(skills: Skills, paths: Paths, chosen: Mapping[str, SkillSettin
                 skills.loaded[manifest.name] = ExternalSkill(folder, manifest, settings, host, cache)
         except SkillProblem as problem:
             skills.report(problem)
+
+
+def look_again(skills: Skills, folder: Path) -> list[SkillProblem]:
+    """Take in what the user's folder holds by now: new skills and changed manifests are shown, and nothing is loaded.
+
+    Gives what is wrong at this moment, beginning with what was found when the daemon started.
+    """
+    for name, old in list(skills.known.items()):
+        if not old.bundled and name not in skills.loaded and not (old.folder / "skill.yaml").is_file():
+            del skills.known[name]  # removed since
+    found = {}
+    for one in folders_in(folder):
+        known = skills.known.get(one.name)
+        if known is not None and known.folder != one:  # the name was taken before
+            continue
+        try:
+            manifest = manifest_of(one)
+        except SkillProblem as problem:
+            found[one.name] = problem
+            continue
+        if known is None:  # made since, or mended since
+            enabled = skills.chosen.get(one.name, SkillSettings()).enabled is True
+            known = Known(manifest, one, bundled=False, enabled=enabled, changed=enabled)
+            skills.problems = [problem for problem in skills.problems if problem.name != one.name]
+        loaded = skills.loaded.get(one.name)
+        changed = loaded.changed if isinstance(loaded, ExternalSkill) else known.changed
+        skills.known[one.name] = replace(known, manifest=manifest, changed=changed)
+    return [problem for problem in skills.problems if problem.name not in found] + list(found.values())
 
 
 def installed(skills: Skills) -> Iterator[Path]:

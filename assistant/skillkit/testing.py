@@ -19,14 +19,16 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from assistant.locale.catalogue import Catalogue, flatten, read
+from assistant.locale.catalogue import Catalogue
 from assistant.models import Operation, OutboxState, Prepared
 from assistant.skillkit.context import Context
 from assistant.skillkit.declare import Result
 from assistant.skillkit.loader import LoadedSkill, load
 from assistant.skillkit.outside import catalogue_of, outside_context
+from assistant.skillkit.problems import SkillProblem
+from assistant.skillkit.sentences import read_sentences
 from assistant.skillkit.settings import check
-from assistant.skillkit.templates import faults
+from assistant.skillkit.texts import text_faults
 
 NOW = datetime(2026, 5, 9, 10, 0, tzinfo=ZoneInfo("Europe/Berlin"))
 """The time in a test's context, a Saturday, unless the test gives another."""
@@ -97,15 +99,11 @@ def reconcile(skill: Path, tool: str, ctx: Context, prepared: Prepared) -> str |
 def complaints(skill: Path) -> list[str]:
     """What is wrong with its sentences and its languages, a line each; empty if all is well."""
     loaded = load_skill(skill)
-    texts = {}
-    for language in loaded.manifest.languages:
-        file = skill / "locale" / f"{language}.yaml"
-        texts[language] = set(flatten(read(file))) if file.exists() else set()
-    every = set().union(*texts.values())
-    found = [
-        f"locale/{language}.yaml: {key} is missing" for language, keys in texts.items() for key in sorted(every - keys)
-    ]
+    manifest = loaded.manifest
+    faults = text_faults(skill, manifest)
     if loaded.sentences is not None:
-        arguments = {tool.name: tool.schema.properties for tool in loaded.tools.values()}
-        found += faults(read(loaded.sentences), arguments)
-    return found
+        schemas = {tool.name: tool.schema for tool in loaded.tools.values()}
+        faults += read_sentences(loaded.sentences, schemas, manifest.lookups)[1]
+    catalogue = Catalogue()
+    problems = [SkillProblem(fault.code, name=manifest.name, folder=skill, **fault.data) for fault in faults]
+    return [" ".join(catalogue.explain(problem, "en")) for problem in problems]

@@ -28,8 +28,11 @@ UNDO = "assistant.undo"
 FIRES = "assistant.fires"
 HIDDEN = (DESCRIBE, COMMIT, RECONCILE, UNDO, FIRES)
 """Tools that a host offers to the daemon alone: they are not listed."""
+BROKEN = 3
+"""A host's exit status where its skill can't be loaded; the last line on stderr says why."""
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,60}")
+_BRACE = re.compile(r"\{(\w+)\}|[{}]")
 _TEXT = 20_000
 _LINE = 500
 # C0 and C1 controls but newline and tab would steer a terminal; bidirectional overrides would disguise a line.
@@ -57,6 +60,27 @@ class Problem(Value):
     mend: str = ""
     missing: tuple[str, ...] = ()
     choices: tuple[str, ...] = ()
+    details: str = ""
+    """Of a bug: the traceback, or what it returned. For the log alone."""
+
+
+class Mistake(Value):
+    """Something wrong in the skill's files: the code and the data of a `Fault`."""
+
+    code: str = Field(pattern=r"^(skillkit|config)(\.[a-z_]+)+$")
+    data: dict[str, int | str | list[str]] = Field(default_factory=dict)
+
+    @field_validator("data")
+    @classmethod
+    def _is_fit_to_show(cls, data: dict[str, int | str | list[str]]) -> dict[str, int | str | list[str]]:
+        return {
+            key: clean(value, _LINE)
+            if isinstance(value, str)
+            else [clean(one, 60) for one in value[:40]]
+            if isinstance(value, list)
+            else value
+            for key, value in data.items()
+        }
 
 
 class DescribedTool(Value):
@@ -86,7 +110,7 @@ class DescribedTool(Value):
 class Template(Value):
     """Sentences that mean one call."""
 
-    sentences: tuple[str, ...] = Field(max_length=100)
+    sentences: tuple[str, ...] = Field(max_length=1000)
     args: dict[str, Any] = Field(default_factory=dict)
 
 
@@ -95,6 +119,10 @@ class Description(Value):
 
     tools: tuple[DescribedTool, ...] = Field(max_length=100)
     sentences: dict[Literal["en", "zh"], dict[str, tuple[Template, ...]]] = Field(default_factory=dict)
+    mistakes: tuple[Mistake, ...] = Field(default=(), max_length=200)
+    """What of the sentences can't be used."""
+    questions: dict[Literal["en", "zh"], dict[str, str]] = Field(default_factory=dict)
+    """How to ask for an argument, by its name."""
 
 
 class OddAnswer(Exception):
@@ -141,6 +169,28 @@ def prepared_of(answer: Any, skill: str) -> Prepared:
     return prepared.model_copy(
         update={"title": clean(prepared.title, _LINE), "fields": fields, "body": clean(prepared.body, 100_000)}
     )
+
+
+def mistake_in(line: str) -> Mistake | None:
+    """What a host that can't load its skill said last; None where it said something else."""
+    try:
+        return Mistake.model_validate_json(line)
+    except ValidationError:
+        return None
+
+
+def askable(questions: Mapping[str, str]) -> dict[str, str]:
+    """The questions as the daemon may format them: a placeholder is a name and nothing else (`{x:999999999}`)."""
+    return {
+        name: _BRACE.sub(lambda found: found[0] if found[1] else found[0] * 2, clean(text, 200))
+        for name, text in questions.items()
+        if _NAME.fullmatch(name)
+    }
+
+
+def details_in(answer: Any) -> str:
+    """What an error's author needs to know of it, fit for a log; empty where it is no bug."""
+    return clean(str(answer.get("details") or "")) if isinstance(answer, Mapping) else ""
 
 
 def raise_problem(answer: Any, skill: str) -> None:

@@ -65,7 +65,8 @@ import time
 from typing import Any, Literal
 
 from assistant.skillkit import (
-    AskAgain, Context, NotConfigured, NotFound, Operation, Prepared, PreviewField, Result, Uncertain, commit, reconcile, tool,
+    AskAgain, Context, NotConfigured, NotFound, Operation, Prepared, PreviewField, Result, Uncertain, commit, reconcile,
+    tool,
 )
 
 print("printed while it loads")
@@ -481,21 +482,85 @@ async def test_its_tools_are_known_without_starting_it_while_its_files_are_uncha
 
 
 @pytest.mark.parametrize(
-    ("change", "code"),
+    ("change", "code", "cause"),
     [
-        (lambda code: "import nothing_like_this\n" + code, "skillkit.no_start"),
-        (lambda code: code + "\n\n@tool\nasync def more(ctx: Context) -> Result:\n    'More.'\n", "skillkit.no_start"),
+        (
+            lambda code: code.replace("import asyncio", "import nothing_like_this"),
+            "skillkit.import_failed",
+            "ModuleNotFoundError: No module named 'nothing_like_this' (__init__.py, line 3)",
+        ),
+        (
+            lambda code: code + "\nasync def more(:\n",
+            "skillkit.import_failed",
+            "SyntaxError: invalid syntax (__init__.py, line",
+        ),
+        (
+            lambda code: code + "\n\n@tool\nasync def more(ctx: Context) -> Result:\n    'More.'\n",
+            "skillkit.function_without_tool",
+            "offers the tool more",
+        ),
+        (lambda code: code.replace("async def say", "async def speak"), "skillkit.tool_without_function", "tool say"),
     ],
 )
-async def test_a_broken_skill_is_reported_and_the_others_run(
-    tmp_path: Path, change: Callable[[str], str], code: str
+async def test_a_broken_skill_is_reported_with_its_cause_and_the_others_run(
+    tmp_path: Path, change: Callable[[str], str], code: str, cause: str
 ) -> None:
     new_skill("weather_diary", paths_of(tmp_path).skills)
     write_skill(paths_of(tmp_path).skills / "probe", code=change(CODE))
     async with running(tmp_path, probe=ON, weather_diary=ON) as skills:
         assert [(problem.name, problem.code) for problem in skills.problems] == [("probe", code)]
-        assert "probe" in CATALOGUE.explain(skills.problems[0], "en")[0]
+        message, mend = CATALOGUE.explain(skills.problems[0], "en")
+        assert "probe" in message
+        assert cause in message
+        assert mend
+        assert "probe" in CATALOGUE.explain(skills.problems[0], "zh")[0]
         assert {tool.skill for tool in skills.tools()} == {"weather_diary"}
+
+
+async def test_texts_that_are_not_yaml_are_told_with_file_and_line(tmp_path: Path) -> None:
+    (probe(tmp_path) / "locale").mkdir()
+    (paths_of(tmp_path).skills / "probe" / "locale" / "zh.yaml").write_text('a: "x"\nb: "y\n', encoding="utf-8")
+    async with running(tmp_path, probe=ON) as skills:
+        assert [problem.code for problem in skills.problems] == ["skillkit.locale.not_yaml"]
+        assert "locale/zh.yaml of the skill probe, line 2" in CATALOGUE.explain(skills.problems[0], "en")[0]
+
+
+async def test_sentences_that_are_not_yaml_are_told_and_the_tools_are_used_without_them(tmp_path: Path) -> None:
+    file = probe(tmp_path) / "sentences.yaml"
+    file.write_text('en:\n  probe.say:\n    - sentences: ["say it": x\n', encoding="utf-8")
+    async with running(tmp_path, probe=ON) as skills:
+        assert [problem.code for problem in skills.problems] == ["skillkit.sentences.not_yaml"]
+        assert "sentences.yaml of probe, line 3" in CATALOGUE.explain(skills.problems[0], "en")[0]
+        assert skills.tool("probe.say").name == "probe.say"
+        assert skills.sentence_files() == []
+
+
+async def test_faulty_sentences_are_told_also_from_the_cache_and_the_others_are_used(tmp_path: Path) -> None:
+    file = probe(tmp_path) / "sentences.yaml"
+    file.write_text('en:\n  probe.send:\n    - sentences: ["{to}", "tell {to}", "tell {x}"]\n', encoding="utf-8")
+    for _ in range(2):
+        async with running(tmp_path, probe=ON) as skills:
+            told = [CATALOGUE.explain(problem, "en")[0] for problem in skills.problems]
+            assert ["line 3: the sentence “{to}”" in told[0], "“tell {x}” has {x}" in told[1]] == [True, True]
+            assert read(skills.sentence_files()[0])["en"]["probe.send"][0]["sentences"] == ["tell {to}"]
+
+
+async def test_its_questions_for_arguments_are_the_only_words_that_the_daemon_takes_over(tmp_path: Path) -> None:
+    for language, asked in (("en", "Whom, for {what} or {what:>999999999}?"), ("zh", "请问发给谁？")):
+        file = paths_of(tmp_path).skills / "probe" / "locale" / f"{language}.yaml"
+        if language == "en":
+            probe(tmp_path)
+            file.parent.mkdir()
+        file.write_text(f'ask:\n  to: "{asked}"\n  No: "x"\nother: "x"\nerror: {{bug: "x"}}\n', encoding="utf-8")
+    async with running(tmp_path, probe=ON) as skills:
+        locale = skills.loaded["probe"].locale
+        assert locale is not None
+        catalogue = Catalogue()
+        before = catalogue.keys("en")
+        catalogue.add("probe", locale)
+        assert catalogue.keys("en") - before == {"probe.ask.to"}
+        assert catalogue.text("zh", "probe.ask.to") == "请问发给谁？"
+        assert catalogue.text("en", "probe.ask.to", what="x") == "Whom, for x or {what:>999999999}?"
 
 
 async def test_a_tool_that_the_manifest_does_not_declare_is_reported_and_not_used(tmp_path: Path) -> None:
@@ -522,6 +587,17 @@ async def test_two_calls_at_once_share_one_process(tmp_path: Path) -> None:
         said = [one for one in await asyncio.gather(*calls) if isinstance(one, Result)]
         assert [one.text.split()[-1] for one in said] == [str(number) for number in range(8)]
         assert len({one.data["pid"] for one in said}) == 1
+
+
+async def test_a_skill_that_takes_too_long_to_load_is_told(tmp_path: Path) -> None:
+    write_skill(paths_of(tmp_path).skills / "probe", code="import time\ntime.sleep(3600)\n")
+    skills, paths = Skills(), paths_of(tmp_path)
+    find_external(skills, paths, {"probe": ON}, data=paths.data / "skill-data")
+    skill = skills.loaded["probe"]
+    assert isinstance(skill, ExternalSkill)
+    skill.host.start_s = 0.2
+    await skills.prepare()
+    assert [problem.code for problem in skills.problems] == ["skillkit.start_slow"]
 
 
 async def test_an_idle_host_is_stopped_and_comes_back(tmp_path: Path) -> None:

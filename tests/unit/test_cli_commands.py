@@ -399,6 +399,76 @@ def test_the_doctor_tells_every_part_with_state_and_mend(run: Run, home: Paths) 
     assert "✗" in run("--language", "zh", "doctor").stdout
 
 
+def test_a_skill_that_failed_to_start_is_not_called_on(run: Run, daemon: FakeDaemon) -> None:
+    problem = {"message": "The code of the skill mine does not load.", "mend": "Mend that line."}
+    daemon.skills[1] |= {"enabled": True, "loaded": False, "problems": [problem]}
+    row = next(line for line in run("skills", "list").stdout.splitlines() if line.startswith("mine"))
+    assert "can't be used" in row
+    assert "does not load. Mend that line." in run("skills", "list").stderr
+    assert "无法使用" in run("--language", "zh", "skills", "show", "mine").stdout
+    doctor = json.loads(run("doctor", "--json").stdout)
+    assert {"area": "skills", "state": "warn", **problem} in doctor["checks"]
+
+
+def test_what_counts_from_the_next_start_alone_is_said(run: Run, daemon: FakeDaemon, home: Paths) -> None:
+    assert run("skills", "enable", "mine", "--yes").exit_code == 0
+    assert "mine: It is on from the next start" in run("skills", "list").stderr
+    daemon.skills[1] |= {"enabled": True, "loaded": True, "changed": True, "problems": []}
+    shown = run("skills", "show", "mine").stdout
+    assert "Its files have changed since the assistant started" in shown
+    assert "from the next start: assistant daemon restart" in shown
+    assert "It is on from the next start" not in shown
+
+
+def test_a_skill_whose_manifest_can_not_be_read_is_shown_and_not_enabled(
+    run: Run, daemon: FakeDaemon, home: Paths
+) -> None:
+    run("skills", "new", "weather")
+    (home.skills / "weather" / "skill.yaml").write_text("name: [\n", encoding="utf-8")
+    problem = {"message": "skill.yaml, line 1: this is not YAML.", "mend": "Mend the line."}
+    daemon.skills.append(
+        {"name": "weather", "enabled": False, "loaded": False, "source": "user", "problems": [problem]}
+    )
+    refused = run("skills", "enable", "weather", "--yes")
+    assert (refused.exit_code, refused.stderr) == (1, "skill.yaml, line 1: this is not YAML.\nMend the line.\n")
+    assert not home.config_file.exists()
+    daemon.skills[-1] |= {"version": "1", "enabled": True, "loaded": True, "folder": str(home.skills / "weather")}
+    assert "this is not YAML" in run("skills", "show", "weather").stdout
+
+
+def test_an_installed_skill_is_listed_as_such(run: Run, daemon: FakeDaemon) -> None:
+    daemon.skills[1]["source"] = "package"
+    assert "installed" in run("skills", "list").stdout
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "told"),
+    [
+        ("limit", "many", "skills.weather.settings.limit must be a whole number, not “many”."),
+        ("limt", "3", "skills.weather.settings.limt: the skill weather has no such setting."),
+    ],
+)
+def test_a_skills_setting_that_does_not_fit_is_refused_with_the_reason(
+    run: Run, home: Paths, key: str, value: str, told: str
+) -> None:
+    run("skills", "new", "weather")
+    result = run("config", "set", f"skills.weather.settings.{key}", value)
+    assert result.exit_code == 2
+    message, mend = result.stderr.splitlines()
+    assert message == told
+    assert mend
+    assert not home.config_file.exists()
+
+
+def test_a_new_skill_made_elsewhere_is_not_said_to_be_found(run: Run, home: Paths, tmp_path: Path) -> None:
+    elsewhere = run("skills", "new", "weather", "--folder", str(tmp_path / "mine")).stdout.replace("\n", " ")
+    assert "not among your skills" in elsewhere
+    assert f"move it to {home.skills}" in elsewhere
+    own = run("skills", "new", "snow", "--folder", str(home.skills)).stdout
+    assert "assistant skills enable snow" in own
+    assert "not among your skills" not in own
+
+
 def test_a_new_skill_is_made_among_the_users_own(run: Run, home: Paths) -> None:
     result = run("skills", "new", "weather")
     assert result.exit_code == 0, result.output

@@ -11,11 +11,13 @@ from typing import Any
 import pytest
 
 from assistant.config import SkillSettings
-from assistant.errors import AskAgain, NotFound, Rejected, SkillFailed, WorkerDied
+from assistant.errors import AskAgain, ConfigError, NotConfigured, NotFound, Rejected, SkillFailed, WorkerDied
 from assistant.locale.catalogue import LANGUAGES, Catalogue
 from assistant.models import Operation, OutboxState, Prepared
 from assistant.skillkit import Context, Result, Uncertain
+from assistant.skillkit.guard import guarded
 from assistant.skillkit.loader import Skills, Tool, load
+from assistant.skillkit.manifest import RESERVED, read_manifest
 from assistant.skillkit.outside import outside_context
 from assistant.skillkit.problems import SkillProblem
 from assistant.skillkit.testing import NOW
@@ -238,6 +240,71 @@ async def test_what_has_no_undo_or_no_reconcile_says_so(tmp_path: Path) -> None:
         await skills.tool("demo.invite").reconcile(context(), operation("invite"))
 
 
+@pytest.mark.parametrize("leaves", [SystemExit(1), RuntimeError("x")])
+async def test_code_that_would_end_the_process_is_a_bug_like_any_other(leaves: BaseException) -> None:
+    async def tool() -> None:
+        raise leaves
+
+    with pytest.raises(SkillFailed) as bug:
+        await guarded("demo.add", tool())
+    assert bug.value.code == "skill.bug"
+
+
+async def test_a_setting_that_is_missing_is_told_with_its_mend_and_anything_else_as_it_is() -> None:
+    async def lacks(what: str) -> None:
+        raise NotConfigured(what=what)
+
+    with pytest.raises(NotConfigured) as setting:
+        await guarded("demo.add", lacks("skills.demo.settings.limit"))
+    assert "assistant config set skills.demo.settings.limit" in CATALOGUE.explain(setting.value, "zh")[1]
+    with pytest.raises(NotConfigured) as other:
+        await guarded("demo.add", lacks("the printer"))
+    assert CATALOGUE.explain(other.value, "en") == ("the printer is not set up yet.", "")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "code", "line", "words"),
+    [
+        ("version: 0.1.0\n", "", "missing", 1, "version is missing"),
+        ("version: 0.1.0", "version: 0.1", "text", 2, "version must be a text"),
+        ("api: 1", "api: one", "whole_number", 3, "api must be a whole number, not “one”"),
+        ("api: 1", "api: 2", "api", 3, "version 2 of the skill kit"),
+        ("description: {", "descripton: {", "unknown_key_near", 4, "there is no key descripton"),
+        ("description: {en: A demo., zh: 演示。}", "description: A demo.", "mapping", 4, "description must consist of"),
+        ("add: {effect: write}", "add: {efect: write}", "unknown_key_near", 6, "no key tools.add.efect"),
+        ("add: {effect: write}", "add: {}", "missing", 6, "tools.add.effect is missing"),
+        ("add: {effect: write}", "add: {effect: writes}", "choice", 6, "tools.add.effect can't be “writes”"),
+        ("sensitive: [to]", "sensitive: to", "list", 7, "tools.send.sensitive must be a list"),
+        ("by: [how]", "by: how", "list", 11, "lookups.to.0.by must be a list"),
+        ("fail: {effect: read}", "fail: {effect: read, doc: x}", "not_planned", 1, "the tool fail has `doc`"),
+        ("settings:", "nonsense: 1\nsettings:", "unknown_key", 12, "there is no key nonsense"),
+        ("  limit: {type: int", "  limit: {type: number", "choice", 13, "settings.limit.type can't be “number”"),
+        ("tools:", "tools: [", "not_yaml", 7, "this is not YAML"),
+        ("name: demo", "name: class", "python_name", 1, "“class” is a word of Python's own"),
+        ("name: demo", "name: conversation", "reserved_name", 1, "a part of the assistant"),
+        ("name: demo", "name: De mo", "bad_name", 1, "“De mo” can't be the name"),
+    ],
+)
+def test_a_mistake_in_a_manifest_is_told_in_plain_words_with_its_line(
+    tmp_path: Path, before: str, after: str, code: str, line: int, words: str
+) -> None:
+    assert before in MANIFEST
+    (tmp_path / "skill.yaml").write_text(MANIFEST.replace(before, after, 1), encoding="utf-8")
+    with pytest.raises(ConfigError) as problem:
+        read_manifest(tmp_path)
+    assert problem.value.code == f"skillkit.manifest.{code}"
+    message, mend = CATALOGUE.explain(problem.value, "en")
+    assert f"skill.yaml, line {line}: " in message
+    assert words in message
+    for said in (message, mend, *CATALOGUE.explain(problem.value, "zh")):
+        assert said
+        assert not re.search(r"\{\w+\}|Input|valid dictionary", said)
+
+
+def test_no_skill_can_have_the_name_of_a_part_of_the_catalogue() -> None:
+    assert {key.partition(".")[0] for key in CATALOGUE.keys("en")} <= RESERVED
+
+
 async def test_starts_and_fires_reach_the_skill(tmp_path: Path) -> None:
     skill = load(write(tmp_path))
     await skill.start(context())
@@ -256,9 +323,9 @@ def test_an_unknown_tool_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("manifest", "code", "problem"),
     [
-        ({"version: 0.1.0\n": ""}, {}, "config.invalid"),
-        ({"api: 1": "api: 99"}, {}, "config.invalid"),
-        ({"tools:": "tools: ["}, {}, "config.not_yaml"),
+        ({"version: 0.1.0\n": ""}, {}, "skillkit.manifest.missing"),
+        ({"api: 1": "api: 99"}, {}, "skillkit.manifest.api"),
+        ({"tools:": "tools: ["}, {}, "skillkit.manifest.not_yaml"),
         ({"name: demo": "name: other"}, {}, "skillkit.name_differs"),
         ({}, {"from .part import GREETING": "from .nowhere import GREETING"}, "skillkit.import_failed"),
         ({}, {"seen = []": "seen = ["}, "skillkit.import_failed"),

@@ -26,11 +26,16 @@ def test_a_new_skill_loads_and_does_its_work(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["", "x", "Diary", "my diary", "../evil", "1st", "class", "日记", "a" * 32, "skillkit", "error", "a-b"]
+    ("name", "code"),
+    [(name, "bad_name") for name in ("", "x", "Diary", "my diary", "../evil", "1st", "日记", "a" * 32, "a-b")]
+    + [("class", "python_name"), ("skillkit", "reserved_name"), ("error", "reserved_name"), ("email", "bundled_name")],
 )
-def test_a_name_that_can_not_be_one_is_refused_and_nothing_written(tmp_path: Path, name: str) -> None:
-    with pytest.raises(Rejected):
+def test_a_name_that_can_not_be_one_is_refused_with_the_reason_and_nothing_written(
+    tmp_path: Path, name: str, code: str
+) -> None:
+    with pytest.raises(Rejected) as refused:
         new_skill(name, tmp_path / "skills")
+    assert refused.value.code == f"skillkit.{code}"
     assert not (tmp_path / "skills").exists()
 
 
@@ -82,11 +87,115 @@ def test_complaints_name_missing_texts_and_faulty_sentences(tmp_path: Path) -> N
     chinese.write_text(chinese.read_text(encoding="utf-8").replace("none:", "nothing:"), encoding="utf-8")
     with (folder / "sentences.yaml").open("a", encoding="utf-8") as file:
         file.write('  diary.gone:\n    - sentences: ["x"]\n')
-    assert complaints(folder) == [
-        "locale/en.yaml: nothing is missing",
-        "locale/zh.yaml: none is missing",
-        "zh: diary.gone: no such tool",
+    found = [complaint.partition(". ")[0] for complaint in complaints(folder)]
+    assert found == [
+        "locale/en.yaml of the skill diary lacks nothing",
+        "locale/zh.yaml of the skill diary lacks none",
+        "sentences.yaml of diary, line 22: there is no tool called diary.gone",
     ]
+
+
+@pytest.mark.parametrize(
+    ("entries", "complaint"),
+    [
+        ('    - sentences: ["note {text}": x', "line 3: this is not YAML"),
+        ('    - sentences: ["note {text}', "line 3: this is not YAML"),
+        ("    - note {text}", "line 3: an entry has `sentences`"),
+        ("    - sentences: note {text}", "line 3: an entry has `sentences`"),
+        ("    - sentences: [5]", "line 3: an entry has `sentences`"),
+        ('    - sentences: ["note {text}"]\n      arg: {text: x}', "line 3: an entry has `sentences`"),
+        ('    - sentences: ["note {text}"]\n      args: x', "line 3: an entry has `sentences`"),
+        ('    sentences: ["note {text}"]', "line 2: below a tool there must be a list"),
+        ('    - sentences: ["note {text}", "{text}"]', "line 3: the sentence “{text}” has so few words"),
+        ('    - sentences:\n        - "note {words}"', "line 4: the sentence “note {words}” has {words}"),
+        ('    - sentences: ["note (it {text}"]', "line 3: the sentence “note (it {text}” can't be read"),
+        (
+            '    - sentences: ["note it"]\n      args: {txt: x}',
+            "line 4: `args` names txt, which is no argument of diary",
+        ),
+        ('    - sentences: ["note it"]\n      args: {when: soon}', "line 4: `args` gives when a value that it can't"),
+    ],
+)
+def test_complaints_name_the_line_of_what_is_wrong_in_the_sentences(
+    tmp_path: Path, entries: str, complaint: str
+) -> None:
+    folder = new_skill("diary", tmp_path)
+    (folder / "sentences.yaml").write_text(f"en:\n  diary.add:\n{entries}\n", encoding="utf-8")
+    [told] = complaints(folder)
+    assert told.startswith(f"sentences.yaml of diary, {complaint}")
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("- diary.add\n", "line 1: only `en:` and `zh:`"),
+        ("en: [x]\n", "line 1: below a language there must be tools"),
+        ("fr:\n  diary.add: []\n", "line 1: only `en:` and `zh:`"),
+    ],
+)
+def test_complaints_name_what_has_the_wrong_shape(tmp_path: Path, text: str, complaint: str) -> None:
+    folder = new_skill("diary", tmp_path)
+    (folder / "sentences.yaml").write_text(text, encoding="utf-8")
+    [told] = complaints(folder)
+    assert told.startswith(f"sentences.yaml of diary, {complaint}")
+
+
+def test_values_that_the_sentence_fills_in_and_selectors_of_lookups_are_no_complaint(tmp_path: Path) -> None:
+    folder = new_skill("diary", tmp_path)
+    manifest = (folder / "skill.yaml").read_text(encoding="utf-8")
+    lookups = "lookups:\n  text: {tool: find, by: [query], field: id}\n"
+    (folder / "skill.yaml").write_text(manifest + lookups, encoding="utf-8")
+    entry = '    - sentences: ["note {text}"]\n      args: {text: "so: {text}", query: x, when: 2026-05-09}\n'
+    (folder / "sentences.yaml").write_text(f"en:\n  diary.add:\n{entry}", encoding="utf-8")
+    assert complaints(folder) == []
+    (folder / "sentences.yaml").write_text("", encoding="utf-8")
+    assert complaints(folder) == []
+
+
+@pytest.mark.parametrize(
+    ("file", "before", "after", "complaint"),
+    [
+        (
+            "locale/zh.yaml",
+            "{day:medium}：{text}",
+            "{date:medium}：{text}",
+            "The text line of the skill diary has {date}, {day}",
+        ),
+        (
+            "__init__.py",
+            '"diary.added"',
+            '"diary.nope"',
+            "__init__.py of the skill diary, line 44: no catalogue has the text diary.nope",
+        ),
+        (
+            "__init__.py",
+            "NotFound(what=",
+            'NotFound("diary.gone", what=',
+            "__init__.py of the skill diary, line 53: no catalogue has the text error.diary.gone",
+        ),
+        ("skill.yaml", "[en, zh]", "[en, zh, fr]", "skill.yaml of diary names the language fr"),
+        (
+            "skill.yaml",
+            "  zh: 记录“diary”的条目。\n",
+            "",
+            "skill.yaml of diary declares the language zh but has no description",
+        ),
+        ("locale/zh.yaml", 'none: "', 'none: "x" "', "locale/zh.yaml of the skill diary, line"),
+        ("locale/zh.yaml", None, "- x\n", "locale/zh.yaml of the skill diary must consist of"),
+        ("locale/zh.yaml", None, None, "The skill diary declares the language zh but has no locale/zh.yaml"),
+    ],
+)
+def test_complaints_name_what_is_wrong_with_the_texts(
+    tmp_path: Path, file: str, before: str | None, after: str | None, complaint: str
+) -> None:
+    changed = new_skill("diary", tmp_path) / file
+    text = changed.read_text(encoding="utf-8")
+    assert before is None or before in text
+    changed.write_text(text.replace(before, after or "", 1) if before else after or "", encoding="utf-8")
+    if after is None:
+        changed.unlink()
+    found = complaints(tmp_path / "diary")
+    assert found[0].startswith(complaint), found
 
 
 def test_a_skeleton_of_any_good_name_loads(tmp_path: Path) -> None:

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from starlette.applications import Starlette
+from starlette.routing import Route
+from starlette.testclient import TestClient
 
 from assistant.config import SkillSettings
+from assistant.locale import Catalogue
 from assistant.models import Label, Prepared
 from assistant.paths import Paths
+from assistant.server import endpoints
 from assistant.skillkit.external import fingerprint
 from assistant.skillkit.loader import Skills
 from assistant.skillkit.scaffold import new_skill
-from assistant.skillkit.sources import find_external, folder_of
+from assistant.skillkit.sources import find_external, folder_of, look_again
 from assistant.skillkit.wire import OddAnswer, clean, prepared_of, raise_problem, result_of
 
 
@@ -128,3 +135,70 @@ def test_an_error_that_is_none_is_refused(answer: object) -> None:
 def test_text_is_cut_and_cleaned_but_chinese_and_new_lines_stay() -> None:
     assert clean("一行\n两行\t\x07") == "一行\n两行\t"
     assert clean("x" * 30, 10) == "x" * 9 + "…"
+
+
+def listed(home: Path, skills: Skills, language: str = "en") -> dict[str, dict[str, Any]]:
+    """What `GET /v1/skills` says, by name."""
+    app = Starlette(routes=[Route("/v1/skills", endpoints.skills)])
+    app.state.services = SimpleNamespace(
+        skills=skills, own_skills=paths_of(home).skills, catalogue=Catalogue(), language="en"
+    )
+    answer = TestClient(app).get("/v1/skills", headers={"accept-language": language})
+    return {item["name"]: item for item in answer.json()["items"]}
+
+
+def test_a_skill_made_after_the_start_is_listed_and_one_removed_is_not(tmp_path: Path) -> None:
+    skills = found(tmp_path)
+    folder = new_skill("diary", paths_of(tmp_path).skills)
+    item = listed(tmp_path, skills)["diary"]
+    assert (item["enabled"], item["loaded"], item["source"], item["problems"]) == (False, False, "user", [])
+    assert item["folder"] == str(folder)
+    assert skills.loaded == {}
+    (folder / "skill.yaml").unlink()
+    assert listed(tmp_path, skills) == {}
+
+
+async def test_a_changed_manifest_is_shown_as_it_is_now_and_what_runs_is_what_was_loaded(tmp_path: Path) -> None:
+    folder = new_skill("diary", paths_of(tmp_path).skills)
+    skills = found(tmp_path, diary=SkillSettings(enabled=True))
+    await skills.prepare()
+    assert not listed(tmp_path, skills)["diary"]["changed"]
+    manifest = (folder / "skill.yaml").read_text(encoding="utf-8")
+    (folder / "skill.yaml").write_text(manifest.replace("0.1.0", "0.2.0-new"), encoding="utf-8")
+    item = listed(tmp_path, skills)["diary"]
+    assert (item["version"], item["changed"], item["enabled"], item["loaded"]) == ("0.2.0-new", True, True, True)
+    assert skills.loaded["diary"].manifest.version == "0.1.0"
+    (folder / "skill.yaml").write_text(manifest + "nonsense: 1\n", encoding="utf-8")
+    assert "没有 nonsense 这个键" in listed(tmp_path, skills, "zh")["diary"]["problem"]
+    await skills.aclose()
+
+
+def test_a_manifest_that_could_not_be_read_at_the_start_is_taken_in_once_it_is_mended(tmp_path: Path) -> None:
+    folder = new_skill("diary", paths_of(tmp_path).skills)
+    manifest = (folder / "skill.yaml").read_text(encoding="utf-8")
+    (folder / "skill.yaml").write_text(manifest + "nonsense: 1\n", encoding="utf-8")
+    skills = found(tmp_path, diary=SkillSettings(enabled=True))
+    broken = listed(tmp_path, skills)["diary"]
+    assert (broken["loaded"], len(broken["problems"]), "version" in broken) == (False, 1, False)
+    assert broken["problems"][0]["mend"]
+    (folder / "skill.yaml").write_text(manifest, encoding="utf-8")
+    for _ in range(2):
+        item = listed(tmp_path, skills)["diary"]
+        assert (item["enabled"], item["loaded"], item["changed"], item["problems"]) == (True, False, True, [])
+
+
+def test_a_folder_whose_name_a_bundled_skill_has_does_not_take_its_place(tmp_path: Path) -> None:
+    bundled = new_skill("diary", tmp_path / "bundled")
+    skills = Skills()
+    skills.load_bundled(tmp_path / "bundled", {})
+    new_skill("diary", paths_of(tmp_path).skills)
+    assert look_again(skills, paths_of(tmp_path).skills) == []
+    assert skills.known["diary"].folder == bundled
+
+
+def test_settings_of_a_skill_that_was_removed_are_told_with_the_mend(tmp_path: Path) -> None:
+    skills = found(tmp_path)
+    skills.report_unknown(["diary"], tmp_path / "config.yaml")
+    [problem] = listed(tmp_path, skills)["diary"]["problems"]
+    assert "config.yaml has settings for a skill called diary" in problem["message"]
+    assert "assistant config edit" in problem["mend"]
