@@ -5,7 +5,6 @@ A file's `rules` are hassil's expansion rules: `<mails>` in a template stands fo
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,9 +15,7 @@ from hassil import IntentData, SlotList, WildcardSlotList, parse_sentence
 from hassil.expression import Expression, Group, Sentence, Sequence, TextChunk
 from hassil.util import match_start
 
-from assistant.skillkit.templates import LIVE_SLOTS, SLOT, SPAN_SLOTS
-
-_RULE = re.compile(r"<([^<>]+)>")
+from assistant.skillkit.templates import LIVE_SLOTS, RULE, SLOT, SPAN_SLOTS, expanded
 
 
 class Rules:
@@ -26,22 +23,16 @@ class Rules:
 
     def __init__(self, texts: Mapping[str, str]) -> None:
         self._texts = texts
-        self._whole: dict[str, str] = {}
         self._parsed: dict[str, Sentence] = {}
 
     def expanded(self, text: str) -> str:
         """`text` with the parts themselves in the place of their names. Raises KeyError for an unknown one."""
-        return _RULE.sub(lambda found: f"({self._expanded(found[1])})", text)
-
-    def _expanded(self, name: str) -> str:
-        if name not in self._whole:
-            self._whole[name] = self.expanded(self._texts[name])
-        return self._whole[name]
+        return expanded(text, self._texts)
 
     def used_by(self, text: str) -> dict[str, Sentence]:
         """The parsed parts that `text` needs, by name, and those that they need."""
         found: dict[str, Sentence] = {}
-        for name in _RULE.findall(text):
+        for name in RULE.findall(text):
             if name not in self._parsed:
                 self._parsed[name] = _slim(parse_sentence(self._texts[name]))
             found |= {name: self._parsed[name]} | self.used_by(self._texts[name])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -13,7 +13,7 @@ from assistant.skillkit.manifest import Lookup
 from assistant.skillkit.marked import line_of, parse
 from assistant.skillkit.problems import Fault
 from assistant.skillkit.schema import ToolSchema
-from assistant.skillkit.templates import SLOT, fault, unknown_slots
+from assistant.skillkit.templates import RULES, SLOT, expanded, fault, unknown_slots
 
 _CODE = "skillkit.sentences"
 Templates = dict[str, dict[str, list[dict[str, Any]]]]
@@ -45,6 +45,8 @@ class _Reader:
     tools: Mapping[str, ToolSchema]
     lookups: Mapping[str, tuple[Lookup, ...]]
     faults: list[Fault]
+    rules: dict[str, dict[str, str]] = field(default_factory=dict)
+    """By language."""
 
     def read(self) -> Templates:
         found: Templates = {}
@@ -52,7 +54,10 @@ class _Reader:
             if language not in LANGUAGES:
                 self._fault("languages", (language,))
                 continue
+            self.rules[language] = self._rules(language, tools)
             for tool, entries in self._items((language,), tools, "tools"):
+                if tool == RULES:
+                    continue
                 if tool not in self.tools:
                     self._fault("no_tool", (language, tool), tool=str(tool), known=sorted(self.tools))
                 elif not isinstance(entries, list):
@@ -61,6 +66,16 @@ class _Reader:
                     read = [self._entry((language, tool, number), entry) for number, entry in enumerate(entries)]
                     found.setdefault(language, {})[tool] = [entry for entry in read if entry["sentences"]]
         return found
+
+    def _rules(self, language: str, tools: Any) -> dict[str, str]:
+        """The parts that the language's sentences share."""
+        rules = tools.get(RULES) if isinstance(tools, Mapping) else None
+        if rules is None:
+            return {}
+        if not isinstance(rules, Mapping) or not all(isinstance(text, str) for text in rules.values()):
+            self._fault("rules", (language, RULES))
+            return {}
+        return {str(name): str(text) for name, text in rules.items()}
 
     def _items(self, path: tuple[str | int, ...], value: Any, fault: str) -> Iterator[tuple[Any, Any]]:
         if isinstance(value, Mapping):
@@ -77,10 +92,22 @@ class _Reader:
         known = self._arguments(str(path[1]))
         fitting = [self._argument_fits((*path, "args", name), name, value, known) for name, value in args.items()]
         usable = [
-            str(one) for number, one in enumerate(sentences) if self._sentence_fits((*path, "sentences", number), one)
+            whole
+            for number, one in enumerate(sentences)
+            if (whole := self._expanded((*path, "sentences", number), one))
+            and self._sentence_fits((*path, "sentences", number), whole)
         ]
         plain = {str(name): list(value) if isinstance(value, list) else value for name, value in args.items()}
         return {"sentences": usable if all(fitting) else [], "args": plain}
+
+    def _expanded(self, path: tuple[str | int, ...], sentence: str) -> str:
+        """The sentence without rules; empty where one of them is unknown or stands in itself."""
+        rules = self.rules[str(path[0])]
+        try:
+            return expanded(str(sentence), rules)
+        except (KeyError, RecursionError):
+            self._fault("unknown_rule", path, sentence=sentence, known=sorted(rules))
+            return ""
 
     def _sentence_fits(self, path: tuple[str | int, ...], sentence: str) -> bool:
         names = {name for tool in self.tools.values() for name in tool.properties}

@@ -6,7 +6,7 @@ A template that can't be parsed would break its neighbours; one made of slots al
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 SPAN_SLOTS = frozenset({"when", "once", "every", "period", "duration", "amount", "count"})
@@ -18,8 +18,20 @@ LEAST_WORDS = 2
 """Letters or characters of its own that a template must always have."""
 RULES = "rules"
 """The key, beside the tools, of parts that templates share: `<name>` in a template stands for one."""
+RULE = re.compile(r"<([^<>]+)>")
+MOST_RULES_DEEP = 12
 SLOT = re.compile(r"\{(\w+)(?::(\w+))?\}")
 """`{kind}` or `{kind:argument}`."""
+
+
+def expanded(text: str, rules: Mapping[str, str], depth: int = 0) -> str:
+    """`text` with the shared parts themselves in the place of their names.
+
+    Raises KeyError for an unknown one, RecursionError for one that stands in itself.
+    """
+    if depth > MOST_RULES_DEEP:
+        raise RecursionError(text)
+    return RULE.sub(lambda found: f"({expanded(rules[found[1]], rules, depth + 1)})", text)
 
 
 def fault(sentence: str, arguments: Collection[str]) -> str:

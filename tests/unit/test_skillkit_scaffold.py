@@ -108,6 +108,9 @@ def test_complaints_name_missing_texts_and_faulty_sentences(tmp_path: Path) -> N
         ('    sentences: ["note {text}"]', "line 2: below a tool there must be a list"),
         ('    - sentences: ["note {text}", "{text}"]', "line 3: the sentence “{text}” has so few words"),
         ('    - sentences:\n        - "note {words}"', "line 4: the sentence “note {words}” has {words}"),
+        ('    - sentences: ["note <it>"]', "line 3: the sentence “note <it>” names a part in < >"),
+        ('    - sentences: ["note it"]\n  rules: {me: ["x"]}', "line 4: `rules` must consist of lines"),
+        ('    - sentences: ["note <me>"]\n  rules: {me: "<me> too"}', "line 3: the sentence “note <me>” names a part"),
         ('    - sentences: ["note (it {text}"]', "line 3: the sentence “note (it {text}” can't be read"),
         (
             '    - sentences: ["note it"]\n      args: {txt: x}',
@@ -123,6 +126,13 @@ def test_complaints_name_the_line_of_what_is_wrong_in_the_sentences(
     (folder / "sentences.yaml").write_text(f"en:\n  diary.add:\n{entries}\n", encoding="utf-8")
     [told] = complaints(folder)
     assert told.startswith(f"sentences.yaml of diary, {complaint}")
+
+
+def test_sentences_may_share_parts(tmp_path: Path) -> None:
+    folder = new_skill("diary", tmp_path)
+    text = 'en:\n  rules: {note: "note|jot <down>", down: "down|it down"}\n  diary.add:\n    - sentences: ["<note> {text}"]\n'
+    (folder / "sentences.yaml").write_text(text, encoding="utf-8")
+    assert complaints(folder) == []
 
 
 @pytest.mark.parametrize(
