@@ -107,6 +107,8 @@ def _of_type(argument: Argument | None, name: str, value: Any, world: World) -> 
     if name in PEOPLE:
         people = value if isinstance(value, list) else several(str(value))
         resolved = [person(str(word), world.user, name) for word in people]
+        if not many and len(set(resolved)) > 1:
+            raise AskAgain("conversation.which_one", missing=(name,), choices=list(dict.fromkeys(resolved)))
         return resolved if many else resolved[0]
     if many and not isinstance(value, list):
         return [value]
@@ -137,6 +139,8 @@ def person(word: str, user: UserContext, argument: str) -> str:
     if len(people) > 1:
         choices = [f"{one.name} <{one.email}>" if one.email else one.name for one in people]
         raise AskAgain("conversation.which_person", missing=(argument,), choices=choices, who=plain(word))
+    if not people and argument == "to" and plain(word).casefold() in map(str.casefold, account_names(user)):
+        return account(plain(word), user)
     return people[0].name if people else plain(word)
 
 

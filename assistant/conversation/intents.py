@@ -31,18 +31,19 @@ _POLITE = {
         r"^(?:(?:hey|hi(?: there)?|hello|(?:good )?(?:morning|afternoon|evening)|ok|okay|so|well|right|now|oh|oops"
         r"|and|also"
         r"|by the way|btw|let me see|let's see|one more thing|quick question|hang on|hold on|wait|um+|uh+|please"
-        r"|(?:can|could|would|will) you(?: please)?"
+        r"|(?:any chance (?:that )?)?(?:can|could|would|will) you(?: please)?|any chance you (?:can|could)"
+        r"|(?:could|can|shall) we|(?:i'd|i would) like to|you (?:can|could)"
         r"|i(?:'d| would) like you to|i want you to|i need you to|kindly)[\s,]+)+"
         r"|[\s,]+(?:please|thanks|thank you|cheers|for me|by the way|btw|will you|would you|if you can|then)$",
         re.IGNORECASE,
     ),
     "zh": re.compile(
-        r"^(?:(?:你好|早上好|早|喂|哎|哦|噢|那么|那|对了|还有|顺便|请问|请你|请|麻烦你|麻烦|帮我|帮忙|给我|能不能|能否|可不可以|可以|你能|那个|嗯+|呃+|我想让你|我要你)[,，、\s]*)+"
+        r"^(?:(?:你好|早上好|早|喂|哎|哦|噢|那么|那(?!个)|对了|还有|顺便|请问|请你|请|麻烦你|麻烦|帮我|帮忙|给我|我想知道|我想|我要|我需要|能(?=[帮给把])|能不能|能否|可不可以|可以|你能|那个|嗯+|呃+|我想让你|我要你)[,，、\s]*)+"
         r"|[,，\s]*(?:好吗|好不好|可以吗|行吗|谢谢你|谢谢|吧|吗|呢|呀|啊|嘛|哈|啦|来着|一下)$"
     ),
 }
 _FILLERS = re.compile(
-    r"(?<![\w'])(?:um+|uh+|erm?|hmm+|you know|like i said|i guess)(?![\w'@.])[\s,，]*"
+    r"(?<![\w'])(?:um+|uh+|erm?|hmm+|you know(?=\s*[,，]|\s*$)|like i said|i guess)(?![\w'@.])[\s,，]*"
     r"|(?:嗯+|呃+|那个那个|就是说|怎么说呢)[\s,，、]*|(?<![一-鿿])额+[\s,，、…]+",
     re.IGNORECASE,
 )
@@ -53,15 +54,20 @@ _BORDER = re.compile(r"(?<=[一-鿿])\s+(?=[!-~\ue000-\ue03f])|(?<=[!-~\ue000-\u
 _TIMES = ("when", "once", "every", "period", "duration")
 _WHOLE = ("body", "note")
 """Wildcards whose words are passed on as they are: a time in a message's text is no time of the sending."""
+_WRITTEN = re.compile(r"\s*for me\b|吗|呢|一下|谢谢", re.IGNORECASE)
+"""Politeness that belongs to a message where it stands at its end."""
+_TIMELESS = (*_WHOLE, "subject")
 _LEFT_OVER = re.compile(r"\s+(?:on|at|in|by|for|from|since)$", re.IGNORECASE)
 _QUOTES = {("'", "'"), ('"', '"'), ("“", "”"), ("‘", "’"), ("「", "」"), ("『", "』"), ("《", "》")}
-_END = " \t\n.。!！?？…~～,，;；"
+_END = " \t\n.。!！?？…~～,，;；:："
 _FRONT = " \t\n。!！?？…～,，;；"
 """What a sentence does not begin with; a file's name may begin with a dot or ~."""
 
 
 _TEXTS = frozenset({"body", "note", "text", "fact", "question", "do", "query", "reference", "interests"})
 _PLACES = frozenset({"place", "origin", "destination"})
+_NO_TIMES = frozenset({"reference", "category", "counterparty", "list", "title", "query", "to", "name", "sender"})
+"""What is no time or amount alone."""
 _YIELD_S = 0.0005
 _AHEAD = 1
 """Letters that a skill which can act is ahead of one that is only planned."""
@@ -139,7 +145,9 @@ class Sentences:
         stripped = _stripped(_FILLERS.sub("", bare), language)
         for candidate in dict.fromkeys((_BORDER.sub("", stripped), stripped, bare)):
             results = self._recognize(candidate, masked, language, live)
-            if found := [self._read(result, masked, said) for result in results if not _torn(result, candidate)]:
+            if found := [
+                self._read(result, masked, said, language) for result in results if not _torn(result, candidate)
+            ]:
                 return found
         return []
 
@@ -168,7 +176,7 @@ class Sentences:
             wildcards |= template.wildcards
         return recognize_all(text, Intents(language, intents), slot_lists={**wildcards, **_lists(masked), **live})
 
-    def _read(self, result: RecognizeResult, masked: Masked, text: str) -> Match:
+    def _read(self, result: RecognizeResult, masked: Masked, text: str, language: Language) -> Match:
         slots: dict[str, str] = {}
         times: dict[str, int] = {}
         fixed: dict[str, Any] = dict((result.intent_metadata or {}).get("args", {}))
@@ -181,14 +189,18 @@ class Sentences:
                 known += 0 if entity.is_wildcard else len(slots[name])
         wild = sum(len(words) for words in slots.values()) - known + len(times)
         times |= self._stray_times(result.intent.name, slots, times, masked)
-        said = {name: masked.restore(_as_said(words, text, name)) for name, words in slots.items()}
+        said = {name: masked.restore(_as_said(words, text, name, language)) for name, words in slots.items()}
         return Match(
             tool=result.intent.name,
             fixed={name: _completed(value, said) for name, value in fixed.items()},
             slots=said,
             times=times,
             literal=len(text) - wild,
-            wide=any(_WIDE.search(_as_said(words, text, name)) for name, words in slots.items() if name not in _TEXTS),
+            wide=any(
+                _WIDE.search(_as_said(words, text, name, language))
+                for name, words in slots.items()
+                if name not in _TEXTS
+            ),
         )
 
     def _stray_times(
@@ -197,10 +209,11 @@ class Sentences:
         """A time at the edge of a wildcard is the time of the whole: "remind me to call Mum tomorrow"."""
         kinds = [kind for kind in _TIMES if kind in self._times.get(tool, ()) and kind not in times]
         for name, words in slots.items():
-            for kind in kinds if name not in _WHOLE else ():
+            for kind in kinds if name not in _TIMELESS else ():
                 for index in masked.of_kind(kind):
                     mark = token(index)
-                    if words != mark and (words.startswith(mark) or words.endswith(mark)):
+                    begins = words.startswith(mark) and not words.startswith((f"{mark}'s", f"{mark}’s"))
+                    if words != mark and (begins or words.endswith(mark)):
                         slots[name] = re.sub(_LEFT_OVER, "", words.replace(mark, "").strip(_END))
                         return {kind: index}
         return {}
@@ -214,6 +227,7 @@ def _overreaches(match: Match, masked: Masked, user: UserContext) -> bool:
     spans = [span.text for span in masked.spans]
     return (
         match.wide
+        or any(words in spans for name, words in match.slots.items() if name in _NO_TIMES)
         or any(encloses_a_name(one, user) for one in people)
         or any(_NO_PLACE.search(one) or named_in(one, user) or any(text in one for text in spans) for one in places)
     )
@@ -247,9 +261,14 @@ def _completed(value: Any, said: Mapping[str, str]) -> Any:
     return value.format_map(said) if isinstance(value, str) else value
 
 
-def _as_said(slot: str, sentence: str, name: str) -> str:
-    """The slot's words with the punctuation that hassil takes out; a message's body keeps its last mark as well."""
-    said = next((sentence[start:end] for start, end in _whole(slot, simplified(sentence))), slot)
+def _as_said(slot: str, sentence: str, name: str, language: Language) -> str:
+    """The slot's words with the punctuation that hassil takes out; a message's body keeps its last mark as well,
+    and the "for me" or 吗 at its end, which is politeness anywhere else."""
+    place = next(iter(_whole(slot, simplified(sentence))), None)
+    said = sentence[slice(*place)] if place else slot
+    rest = sentence[place[1] :] if place and name in _WHOLE else ""
+    if _WRITTEN.match(rest) and _stripped(said + rest, language) == said.strip(_END):
+        said += rest
     said = said.strip(" \t\n,，;；:：") if name == "body" else said.rstrip(_END).lstrip(_FRONT)
     bare = said.strip(_END)
     return bare[1:-1].strip() if len(bare) > 2 and (bare[0], bare[-1]) in _QUOTES else said

@@ -77,8 +77,10 @@ def _twice_named(said: str, user: UserContext) -> list[Person]:
 
 def parts_of(name: str) -> list[str]:
     """The first, middle and last names that a person may be called by alone."""
-    parts = [part for part in name.split() if part.isascii() and len(part) > 2 and not part.endswith(".")]
-    return parts if len(parts) < len(name.split()) or len(parts) > 1 else []
+    words = name.split()
+    parts = [part for part in words if part.isascii() and len(part) > 2 and not part.endswith(".")]
+    titled = [f"{words[0]} {parts[-1]}"] if len(parts) > 1 and words[0].endswith(".") else []
+    return [*titled, *parts] if len(parts) < len(words) or len(parts) > 1 else []
 
 
 def named_in(text: str, user: UserContext) -> list[Person]:

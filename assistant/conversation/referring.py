@@ -128,8 +128,11 @@ def _finds_a_pointer(step: Step, name: str, language: Language) -> bool:
     """Whether the thing is looked up by words that name nothing: "the second one"."""
     if len(step.calls) != 2 or not isinstance(step.calls[1].args.get(name), dict):
         return False
-    words = [value for value in step.calls[0].args.values() if isinstance(value, str)]
-    return bool(words) and all(phrases(language)["pointer"].fullmatch(word.strip()) for word in words)
+    said = step.calls[0].args
+    words = [value for value in said.values() if isinstance(value, str)]
+    return said.keys() <= {"limit"} or (
+        bool(words) and all(phrases(language)["pointer"].fullmatch(word.strip()) for word in words)
+    )
 
 
 def _by_title(step: Step, call: Call, text: str, focus: Focus, language: Language, world: World) -> Step:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
 from assistant.values import (
     Duration,
@@ -24,6 +25,7 @@ from assistant.values import (
     find,
     find_money,
     find_numbers,
+    parse,
 )
 
 _FIRST = 0xE000
@@ -73,11 +75,21 @@ def token(index: int) -> str:
 
 def mask(text: str, now: datetime) -> Masked:
     """Take the times, the money and the numbers out of `text`; of a self-correction the last word counts."""
-    sure = _apart([*find(text, now), *find_money(text)])
+    sure = _apart([*map(partial(_waking, text, now), find(text, now)), *find_money(text)])
     numbers = [span for span in find_numbers(text) if not any(_overlap(span, other) for other in sure)]
     spans = [*sure, *numbers][:_MOST]
     masked = _corrected(_masked(text, spans[: len(sure)]), spans)
     return Masked(text, tuple(spans), masked, _corrected(_masked(text, spans), spans))
+
+
+def _waking(text: str, now: datetime, span: Span) -> Span:
+    """Nobody is woken at 18:15: an alarm's hour that could be either is in the morning."""
+    value = span.value
+    late = isinstance(value, Moment) and value.precision == "minute" and value.at.hour >= _AFTERNOON
+    if not late or not _ALARM.search(text) or _HALF.search(span.text):
+        return span
+    early = parse(f"早上{span.text}" if _EAST.search(span.text) else f"{span.text} in the morning", now)
+    return replace(span, value=early) if isinstance(early, Moment) and early.precision == "minute" else span
 
 
 def _apart(spans: Iterable[Span]) -> list[Span]:
@@ -126,6 +138,18 @@ def _together(first: Value, second: Value) -> Value:
     return second
 
 
+_AFTERNOON = 13
+_ALARM = re.compile(
+    r"\balarm\b|\bwake\b|\bget (?:me|us) up\b|叫醒|叫我起|起床|闹钟|鬧鐘"
+    r"|\bweck|réveil|despert|目覚まし|起こし",
+    re.IGNORECASE,
+)
+_HALF = re.compile(
+    r"\b[ap]\.?m\b|evening|night|afternoon|noon|(?<![:\d])(?:1[3-9]|2[0-3])\b|晚|下午|傍晚|中午|夜|午後|abend|nachmittag|soir|après-midi"
+    r"|tarde|noche",
+    re.IGNORECASE,
+)
+_EAST = re.compile(r"[㐀-䶿一-鿿]")
 _FITTING: dict[str, tuple[type, ...]] = {
     "when": (Moment, Interval, Impossible),
     "once": (Moment, Interval, Impossible),

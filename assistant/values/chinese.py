@@ -239,8 +239,9 @@ RULES: list[Rule] = [
     _rule(rf"(?P<which>{_RELATION})?{_WEEK}(?P<day>{_DIGIT}|[1-7](?!\d)){_NOT_COUNT}", _weekday),
     _rule(rf"(?P<which>{_RELATION})?周末", _weekend),
     _rule(
-        rf"{_YEAR}?(?P<month>\d{{1,2}}|[一二三四五六七八九十]{{1,2}})月份?的?(?P<day>{_DAY_NUMBER})"
-        rf"(?:(?:号|日){_NOT_A_DAY}|(?![个天\d号日线楼店门]))",
+        rf"{_YEAR}?(?P<month>\d{{1,2}}|[一二三四五六七八九十]{{1,2}})月"
+        rf"(?:份(?=的?{_DAY_NUMBER}[号日]))?的?(?P<day>{_DAY_NUMBER})"
+        rf"(?:(?:号|日){_NOT_A_DAY}|(?![个天\d号日线楼店门共起直些下样]))",
         _month_day,
     ),
     _rule(rf"(?:(?P<which>{_RELATION})月的?)?(?P<day>{_DAY_NUMBER})(?:号|日(?!元)){_NOT_A_DAY}", _day_of_month),

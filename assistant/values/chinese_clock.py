@@ -135,9 +135,11 @@ def _rule(pattern: str, build: object) -> Rule:
     return re.compile(pattern), build  # type: ignore[return-value]
 
 
+_NO_NUMBER = r"(?<![周期拜])(?:(?<![\d.第零〇一二两三四五六七八九十百])|(?<=[周期拜][一二三四五六日天]))"
+"""Not behind a number, but 周五十点 is Friday at ten."""
 CLOCK_RULES: list[Rule] = [
     _rule(
-        rf"(?<![\d.第零〇一二两三四五六七八九十百])(?P<hour>{_HOUR})点(?P<mark>钟|整)?(?P<tail>半|[一两三]刻)?(?P<minutes>{_MINUTES})?"
+        rf"{_NO_NUMBER}(?P<hour>{_HOUR})点(?P<mark>钟|整)?(?P<tail>半|[一两三]刻)?(?P<minutes>{_MINUTES})?"
         rf"(?:的时候|时)?(?P<about>左右|前后)?{_NOT_POINTS}",
         _clock,
     ),

@@ -130,7 +130,8 @@ def test_complaints_name_the_line_of_what_is_wrong_in_the_sentences(
 
 def test_sentences_may_share_parts(tmp_path: Path) -> None:
     folder = new_skill("diary", tmp_path)
-    text = 'en:\n  rules: {note: "note|jot <down>", down: "down|it down"}\n  diary.add:\n    - sentences: ["<note> {text}"]\n'
+    rules = '  rules: {note: "note|jot <down>", down: "down|it down"}\n'
+    text = f'en:\n{rules}  diary.add:\n    - sentences: ["<note> {{text}}"]\n'
     (folder / "sentences.yaml").write_text(text, encoding="utf-8")
     assert complaints(folder) == []
 

@@ -9,6 +9,7 @@ import pytest
 from assistant.conversation.intents import Sentences
 from assistant.conversation.spans import mask
 from assistant.conversation.template import Rules, Template
+from assistant.values import Moment
 from tests.support.talk import NOW
 
 FILE = """
@@ -65,3 +66,36 @@ def test_words_are_found_where_they_stand(file: Path, said: str, item: str) -> N
     found = Sentences([file]).match(mask(said, NOW), "en")
     assert found is not None
     assert found.slots == {"item": item}
+
+
+@pytest.mark.parametrize(
+    ("said", "body"),
+    [
+        ("send Bob a mail that it works for me", "it works for me"),
+        ("给鲍勃发邮件说能改一下预约吗？", "能改一下预约吗？"),
+        ("send Bob a mail that I agree, thanks", "I agree"),
+    ],
+)
+def test_a_message_keeps_the_words_at_its_end(tmp_path: Path, said: str, body: str) -> None:
+    file = tmp_path / "sentences.yaml"
+    entry = '{}:\n  a.send:\n    - sentences: ["{}"]\n'
+    both = (("en", "send {to} a mail that {body}"), ("zh", "给{to}发邮件说{body}"))
+    file.write_text("".join(entry.format(*one) for one in both), encoding="utf-8")
+    found = Sentences([file]).match(mask(said, NOW), "en" if said.isascii() else "zh")
+    assert found is not None
+    assert found.slots["body"] == body
+
+
+@pytest.mark.parametrize(
+    ("said", "hour"),
+    [
+        ("set an alarm for 6:15 tomorrow", 6),
+        ("明天六点半叫醒我", 6),
+        ("wake me at 8 pm", 20),
+        ("tea at 6:15 tomorrow", 18),
+    ],
+)
+def test_an_alarm_is_in_the_morning(said: str, hour: int) -> None:
+    [span] = mask(said, NOW).spans
+    assert isinstance(span.value, Moment)
+    assert span.value.at.hour == hour
