@@ -6,6 +6,7 @@ Renders nothing and knows no surface; every surface gets the same stream of even
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import time
 from collections import defaultdict
@@ -105,6 +106,7 @@ class Conversation:
         """Make the first turns as quick as all others, once whoever started the daemon has had an answer."""
         await asyncio.sleep(after_s)
         await asyncio.to_thread(self._rules.warm)
+        gc.freeze()  # what is parsed stays: the collector need not go over 200,000 objects in the middle of a turn
 
     async def plan(
         self, text: str, *, now: datetime | None = None, user: UserContext | None = None, language: str | None = None
