@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from fake_daemon import FakeDaemon, serving
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -30,6 +29,7 @@ from assistant.client import (
 from assistant.errors import AssistantError
 from assistant.models import UserContext
 from assistant.paths import Paths, find
+from tests.support.fake_daemon import FakeDaemon, serving
 
 
 @pytest.fixture

@@ -23,8 +23,8 @@ from assistant.skillkit.outside import catalogue_of
 from assistant.skillkit.problems import Fault, SkillProblem
 from assistant.skillkit.schema import Argument, from_contract, from_function
 from assistant.skillkit.testing import call, make_context
+from tests.support.fake_daemon import FakeDaemon, serving
 from tests.support.talk import Talk, talking
-from tests.unit.fake_daemon import FakeDaemon, serving
 
 CONTRACT: dict[str, dict[str, Any]] = YAML(typ="safe").load(
     Path(__file__).with_name("tool_contract.yaml").read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""What unit tests share: a vault that opens at once, and data files that are read and indexed once for all tests."""
+"""What tests share: a vault that opens at once, and data files that are read and indexed once for all tests."""
 
 from __future__ import annotations
 

@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from fake_daemon import FakeDaemon, lines, serving
 from typer.testing import CliRunner, Result
 
 from assistant.cli import config as config_commands
 from assistant.cli.main import app
 from assistant.cli.shell import Shell
 from assistant.paths import Paths, find
+from tests.support.fake_daemon import FakeDaemon, lines, serving
 
 Run = Callable[..., Result]
 

@@ -14,8 +14,8 @@ from assistant.conversation.spans import mask
 from assistant.daemon import bundled_sentences
 from assistant.models import Language
 from assistant.values import Impossible, Period
+from tests.integration.test_conversation import deliver, script
 from tests.support.talk import NOW, USER, Talk, talking
-from tests.unit.test_conversation import deliver, script
 
 SENTENCES = Sentences([bundled_sentences()])
 
