@@ -29,6 +29,8 @@ from assistant.client import Client, ConnectionLost, Health, NoAnswer, NotRunnin
 DATA = Path(__file__).parent / "data"
 ROOT = Path(__file__).parent.parent
 _STOP_S = 20
+SETTLE_S = 12.0
+"""After its start a daemon parses its templates; then it is as quick as it stays."""
 Figures = Mapping[str, float | int | None]
 
 

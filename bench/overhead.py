@@ -14,11 +14,10 @@ from pathlib import Path
 
 from assistant.client import Client, ConnectionLost, NotRunning
 from assistant.events import Reply
-from bench.form import Home, argument_parser, median, percentile, report, rss_mb
+from bench.form import SETTLE_S, Home, argument_parser, median, percentile, report, rss_mb
 
 TURNS = 300
 STARTS = 5
-_SETTLE_S = 12.0
 _GOALS = {"added_p95_ms": 25, "idle_rss_mb": 120, "cold_start_s": 1.5}
 _ANSWER = "It scatters short waves more than long ones."
 _QUESTIONS = ("Why is the sky blue?", "天空为什么是蓝色的？")
@@ -40,7 +39,7 @@ def main() -> None:
             first = _cold_start(home)
             starts = [_cold_start(home) for _ in range(options.starts)]
             home.start()
-            time.sleep(_SETTLE_S)
+            time.sleep(SETTLE_S)
             idle = rss_mb(home.pid)
             latencies = asyncio.run(_latencies(home, options.turns))
             used = rss_mb(home.pid)

@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import json
 import sys
+import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from assistant.cli.userfile import read_user
 from assistant.client import Client
 from assistant.errors import AssistantError
 from assistant.models import UserContext
-from bench.form import DATA, Home, argument_parser, median, percentile, report
+from bench.form import DATA, SETTLE_S, Home, argument_parser, median, percentile, report
 from bench.scoring import Contract, Score, score
 
 MODEL = "qwen2.5-coder-1.5b-instruct"
@@ -65,6 +66,7 @@ def measure(
         if model != TEMPLATES:
             home.run("models", "pull", "--yes", model)
         home.start()
+        time.sleep(SETTLE_S)
         return asyncio.run(_score_all(home, items, now, user, quiet=quiet))
 
 
