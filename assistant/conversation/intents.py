@@ -111,9 +111,12 @@ class Sentences:
     @cached_property
     def examples(self) -> dict[str, list[str]]:
         """By tool: its templates' texts, for the shortlist."""
-        found: dict[str, list[str]] = {}
+        texts: dict[tuple[str, Rules], list[str]] = {}
         for template in chain.from_iterable(self._templates.values()):
-            found.setdefault(template.tool, []).append(template.whole)
+            texts.setdefault((template.tool, template.rules), []).append(template.sentence)
+        found: dict[str, list[str]] = {}
+        for (tool, rules), own in texts.items():
+            found.setdefault(tool, []).extend(rules.told_by(own))
         return found
 
     @cached_property

@@ -6,17 +6,17 @@ Read from a template's text, so that hassil parses only the few that can match. 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Protocol
 
 Clause = tuple[str, ...]
 """Lower-case words of which the sentence must hold at least one, as a part of a word or whole."""
 
-_PART = re.compile(r"\{[^}]*\}|[\[\]()|]|[^\[\]()|{}]+")
+_PART = re.compile(r"\{[^}]*\}|<[^<>]*>|[\[\]()|]|[^\[\]()|{}<>]+")
 _GROUP = re.compile(r"<[^<>]*>|\{[^{}]*\}|\[[^\[\]]*\]|\([^()]*\)")
 _WORD = re.compile(r"[^\W_]+")
-_UNREAD = re.compile(r"[;<\\]")
-"""Permutations, escapes, a rule that is not expanded: too rare to be read here."""
+_UNREAD = re.compile(r"[;\\]")
+"""Permutations, escapes: too rare to be read here."""
 
 
 class Source(Protocol):
@@ -26,16 +26,22 @@ class Source(Protocol):
     def sentence(self) -> str:
         """Its text."""
 
-    @property
-    def whole(self) -> str:
-        """The text with its rules expanded."""
+    def clauses(self) -> tuple[Clause, ...]:
+        """What a sentence must hold to match it."""
 
 
-def clauses(template: str) -> tuple[Clause, ...]:
-    """What a sentence must hold to match `template` (hassil's notation): one word of each clause. Empty: anything."""
+def _nothing(name: str) -> tuple[Clause, ...]:
+    return ()
+
+
+def clauses(template: str, of_rule: Callable[[str], Iterable[Clause]] = _nothing) -> tuple[Clause, ...]:
+    """What a sentence must hold to match `template` (hassil's notation): one word of each clause. Empty: anything.
+
+    `of_rule` gives the clauses of a part that the template names.
+    """
     if _UNREAD.search(template):
         return ()
-    branches = _branches(part.group() for part in _PART.finditer(template.casefold()))
+    branches = _branches((part.group() for part in _PART.finditer(template)), of_rule)
     return tuple(branches[0] if len(branches) == 1 else _either(branches))
 
 
@@ -64,7 +70,7 @@ class Prefilter:
     def read(self, number: int) -> tuple[Clause, ...]:
         """The clauses of a template, which is read when a sentence first comes near it."""
         if number not in self._needed:
-            self._needed[number] = clauses(self._templates[number].whole)
+            self._needed[number] = self._templates[number].clauses()
         return self._needed[number]
 
 
@@ -74,10 +80,10 @@ def _key(template: Source) -> Clause:
     while (inner := _GROUP.sub(" ", outside)) != outside:
         outside = inner
     words = () if _UNREAD.search(outside) or "|" in outside else _WORD.findall(outside.casefold())
-    return (max(words, key=len),) if words else _narrowest(clauses(template.whole))
+    return (max(words, key=len),) if words else _narrowest(template.clauses())
 
 
-def _branches(parts: Iterator[str]) -> list[list[Clause]]:
+def _branches(parts: Iterator[str], of_rule: Callable[[str], Iterable[Clause]]) -> list[list[Clause]]:
     """The clauses of each alternative up to the end of a group."""
     branches: list[list[Clause]] = [[]]
     for part in parts:
@@ -86,12 +92,14 @@ def _branches(parts: Iterator[str]) -> list[list[Clause]]:
         if part == "|":
             branches.append([])
         elif part == "[":
-            _branches(parts)
+            _branches(parts, of_rule)
         elif part == "(":
-            inner = _branches(parts)
+            inner = _branches(parts, of_rule)
             branches[-1] += inner[0] if len(inner) == 1 else _either(inner)
+        elif part.startswith("<"):
+            branches[-1] += of_rule(part[1:-1])
         elif not part.startswith("{"):
-            branches[-1] += [(word,) for word in _WORD.findall(part)]
+            branches[-1] += [(word,) for word in _WORD.findall(part.casefold())]
     return branches
 
 

@@ -17,7 +17,7 @@ from assistant.skillkit.loader import Tool
 from assistant.values import simplified
 
 _WORD = re.compile(r"[^\W㐀-䶿一-鿿぀-ヿー]+|[㐀-䶿一-鿿぀-ヿー]+")
-_TEMPLATE_MARKS = re.compile(r"\{[^}]*\}|[\[\]()|]")
+_TEMPLATE_MARKS = re.compile(r"<[^<>]*>|\{[^}]*\}|[\[\]()|]")
 _EAST = re.compile(r"[㐀-䶿一-鿿぀-ヿー]")
 _ACCENTS = re.compile("[\u0300-\u036f]")
 _RUN = 5

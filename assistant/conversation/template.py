@@ -5,7 +5,7 @@ A file's `rules` are hassil's expansion rules: `<mails>` in a template stands fo
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from sys import intern
@@ -15,6 +15,7 @@ from hassil import IntentData, SlotList, WildcardSlotList, parse_sentence
 from hassil.expression import Expression, Group, Sentence, Sequence, TextChunk
 from hassil.util import match_start
 
+from assistant.conversation.prefilter import Clause, clauses
 from assistant.skillkit.templates import LIVE_SLOTS, RULE, SLOT, SPAN_SLOTS, expanded
 
 
@@ -24,6 +25,7 @@ class Rules:
     def __init__(self, texts: Mapping[str, str]) -> None:
         self._texts = texts
         self._parsed: dict[str, Sentence] = {}
+        self._clauses: dict[str, tuple[Clause, ...]] = {}
 
     def expanded(self, text: str) -> str:
         """`text` with the parts themselves in the place of their names. Raises KeyError for an unknown one."""
@@ -37,6 +39,22 @@ class Rules:
                 self._parsed[name] = _slim(parse_sentence(self._texts[name]))
             found |= {name: self._parsed[name]} | self.used_by(self._texts[name])
         return found
+
+    def clauses(self, name: str) -> tuple[Clause, ...]:
+        """What a sentence must hold of one part."""
+        if name not in self._clauses:
+            self._clauses[name] = clauses(self._texts[name], self.clauses)
+        return self._clauses[name]
+
+    def told_by(self, texts: Iterable[str]) -> list[str]:
+        """The texts, and each part that they use once."""
+        told = list(texts)
+        known: set[str] = set()
+        for text in told:
+            fresh = [name for name in dict.fromkeys(RULE.findall(text)) if name not in known]
+            known.update(fresh)
+            told += [self._texts[name] for name in fresh]  # a part may use others: it is looked at in its turn
+        return told
 
     def warm(self) -> None:
         """What `Template.warm` does, for the parts."""
@@ -57,6 +75,10 @@ class Template:
     def whole(self) -> str:
         """The template without rules."""
         return self.rules.expanded(self.sentence)
+
+    def clauses(self) -> tuple[Clause, ...]:
+        """What a sentence must hold to match it."""
+        return clauses(self.sentence, self.rules.clauses)
 
     @cached_property
     def data(self) -> IntentData:
