@@ -11,17 +11,25 @@ if TYPE_CHECKING:
 
 def simplified(text: str) -> str:
     """`text` with its traditional characters (the data of OpenCC) made simplified: always exactly as long."""
-    return text if text.isascii() else "".join(map(_simplified, text))
+    if text.isascii() or _is_simplified(text):
+        return text
+    return "".join(map(_simplified, text))
+
+
+def _is_simplified(text: str) -> bool:
+    try:
+        text.encode("gb2312")  # the simplified characters, and most signs
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 @lru_cache(maxsize=4096)
 def _simplified(character: str) -> str:
-    try:
-        character.encode("gb2312")  # the simplified characters, and most signs
-    except UnicodeEncodeError:
-        plain = _converter().convert(character) if "一" <= character <= "鿿" else character
-        return plain if len(plain) == 1 else character
-    return character
+    if _is_simplified(character) or not "一" <= character <= "鿿":
+        return character
+    plain = _converter().convert(character)
+    return plain if len(plain) == 1 else character
 
 
 @cache
