@@ -132,8 +132,7 @@ class Executor:
                 return await self._outbox.cancel(operation.id)
         if write is None:
             raise NotFound("conversation.nothing_to_undo")
-        there = write.tool in {tool.name for tool in self._skills.tools()}
-        if write.record is None or not there:
+        if write.record is None or not self._skills.has(write.tool):
             self._sessions.undone(write.operation)  # said once; the next "undo" means what was before it
             raise Rejected("conversation.cannot_undo", tool=write.tool)
         tool = self._skills.tool(write.tool)

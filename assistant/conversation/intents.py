@@ -192,18 +192,15 @@ class Sentences:
                 known += 0 if entity.is_wildcard else len(slots[name])
         wild = sum(len(words) for words in slots.values()) - known + len(times)
         times |= self._stray_times(result.intent.name, slots, times, masked)
-        said = {name: masked.restore(_as_said(words, text, name, language)) for name, words in slots.items()}
+        masked_words = {name: _as_said(words, text, name, language) for name, words in slots.items()}
+        said = {name: masked.restore(words) for name, words in masked_words.items()}
         return Match(
             tool=result.intent.name,
             fixed={name: _completed(value, said) for name, value in fixed.items()},
             slots=said,
             times=times,
             literal=len(text) - wild,
-            wide=any(
-                _WIDE.search(_as_said(words, text, name, language))
-                for name, words in slots.items()
-                if name not in _TEXTS
-            ),
+            wide=any(_WIDE.search(words) for name, words in masked_words.items() if name not in _TEXTS),
         )
 
     def _stray_times(

@@ -131,7 +131,7 @@ class Rules:
         return question if question and question.step.missing and self._there(question.step.calls) else None
 
     def _there(self, calls: Sequence[Call]) -> bool:
-        return {call.tool for call in calls} <= {tool.name for tool in self._skills.tools()}
+        return all(self._skills.has(call.tool) for call in calls)
 
     def warm(self) -> None:
         """Make the first turns as quick as all others; takes a second or two."""

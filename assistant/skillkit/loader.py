@@ -319,10 +319,15 @@ class Skills:
         """All tools that can be called, in a stable order."""
         return tuple(tool for name in sorted(self.loaded) for tool in self.loaded[name].tools.values())
 
+    def has(self, name: str) -> bool:
+        """Whether there is a tool `skill.tool`."""
+        skill, _, short = name.partition(".")
+        return skill in self.loaded and short in self.loaded[skill].tools
+
     def tool(self, name: str) -> Tool:
         """The tool `skill.tool`. Raises NotFound."""
         skill, _, short = name.partition(".")
-        if skill not in self.loaded or short not in self.loaded[skill].tools:
+        if not self.has(name):
             raise NotFound("skillkit.no_such_tool", tool=name)
         return self.loaded[skill].tools[short]
 

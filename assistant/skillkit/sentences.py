@@ -31,8 +31,8 @@ def read_sentences(
         tree = parse(file.read_text(encoding="utf-8"), f"{_CODE}.not_yaml")
     except UnicodeDecodeError as error:
         return {}, [Fault(f"{_CODE}.not_yaml", line=1, problem=str(error)[:200])]
-    except Fault as fault:
-        return {}, [fault]
+    except Fault as unread:
+        return {}, [unread]
     if tree is None:
         return {}, []
     reader = _Reader(tree, tools, lookups, [])
