@@ -34,6 +34,7 @@ from assistant.engine.client import Engine
 from assistant.engine.models import ModelStore
 from assistant.engine.scripted import ScriptedModel
 from assistant.errors import Conflict
+from assistant.kept import Kept
 from assistant.locale import Catalogue
 from assistant.memory.users import UserFile
 from assistant.models import Language
@@ -96,7 +97,8 @@ async def assemble(
 ) -> Services:
     """Make all parts and start what runs by itself; `stack` stops them. The rest is for tests and benches."""
     clock = clock or SystemClock(config.assistant.zone)
-    catalogue = Catalogue()
+    kept = Kept(paths.state / "kept")
+    catalogue = Catalogue(kept)
     language = _language(config)
     db, ledger = (_opened(paths, stack, durable=durable) for durable in (False, True))
     secrets = open_secrets(paths)
@@ -106,7 +108,6 @@ async def assemble(
     audit = Audit(ledger, clock, config.audit.bodies)
     models = ModelStore(paths, config.engine)
     engine, model = (None, scripted) if scripted else _model(paths, config, models, stack)
-
     skills = await _skills(paths, config, catalogue, stack)
     users = UserFile(paths.profile_file, partial(_contacts_folder, skills, paths))
     crew = Crew(skills, language)
@@ -137,9 +138,9 @@ async def assemble(
         schedules=schedules,
         notify=Announcer(bus, DesktopNotifications(config.assistant.name) if config.notify.desktop else None),
     )
-    sessions = Sessions(db, clock)
-    sessions.forget(config.conversation.keep_days)
-    conversation = _conversation(config, skills, contexts, sessions, approvals, audit, users, switches or Switches())
+    sessions = _sessions(db, clock, config)
+    kept = Kept(paths.state / "kept")
+    conversation = _conversation(config, skills, contexts, sessions, approvals, audit, users, kept, switches)
     running = RunningTurns(bus, catalogue, clock)
     await _keep_running(stack, outbox.run, "outbox")
     await schedules.start()
@@ -166,11 +167,13 @@ async def assemble(
     )
 
 
-def _planner(model: LanguageModel, skills: Skills, sentences: Sentences, config: Config, switches: Switches) -> Planner:
-    examples = Examples([bundled_sentences().with_name("examples.jsonl"), *skills.example_files()], skills)
+def _planner(
+    model: LanguageModel, skills: Skills, sentences: Sentences, config: Config, switches: Switches, kept: Kept
+) -> Planner:
+    examples = Examples([bundled_sentences().with_name("examples.jsonl"), *skills.example_files()], skills, kept)
     return Planner(
         model,
-        Shortlist(skills.tools(), lambda: sentences.examples, examples.by_tool),
+        Shortlist(skills.tools(), lambda: sentences.examples, examples.by_tool, kept),
         examples,
         name=config.assistant.name,
         size=config.conversation.shortlist,
@@ -187,13 +190,15 @@ def _conversation(
     approvals: Approvals,
     audit: Audit,
     users: UserFile,
-    switches: Switches,
+    kept: Kept,
+    switches: Switches | None,
 ) -> Conversation:
-    sentences = Sentences([bundled_sentences(), *skills.sentence_files()], skills.planned)
+    switches = switches or Switches()
+    sentences = Sentences([bundled_sentences(), *skills.sentence_files()], skills.planned, kept)
     executor = Executor(skills=skills, contexts=contexts, approvals=approvals, sessions=sessions, audit=audit)
     return Conversation(
         sentences=sentences,
-        planner=_planner(contexts.model, skills, sentences, config, switches),
+        planner=_planner(contexts.model, skills, sentences, config, switches, kept),
         executor=executor,
         sessions=sessions,
         approvals=approvals,
@@ -204,6 +209,12 @@ def _conversation(
         settings=config.conversation,
         templates=switches.templates,
     )
+
+
+def _sessions(db: Database, clock: Clock, config: Config) -> Sessions:
+    sessions = Sessions(db, clock)
+    sessions.forget(config.conversation.keep_days)
+    return sessions
 
 
 async def _skills(paths: Paths, config: Config, catalogue: Catalogue, stack: AsyncExitStack) -> Skills:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
@@ -42,7 +42,7 @@ def _tools(one: Any) -> tuple[str, ...]:
 
 
 _shared(examples.Examples, "_all", lambda self: (self._files, _tools(self._skills.tools())))
-_shared(examples.Examples, "_indexed", lambda self: (self._files, _tools(self._skills.tools())))
+_shared(examples.Examples, "_ranking", lambda self: (self._files, _tools(self._skills.tools())))
 _shared(shortlist.Shortlist, "_index", lambda self: _tools(self._tools.values()))
 _shared(template.Template, "data", lambda self: (self.whole, str(self.args)))
 
@@ -50,15 +50,16 @@ _shared(template.Template, "data", lambda self: (self.whole, str(self.args)))
 _PREFILTERS: dict[tuple[str, ...], prefilter.Prefilter] = {}
 
 
-def _one_prefilter(templates: Iterable[template.Template]) -> prefilter.Prefilter:
-    made = tuple(templates)
-    texts = tuple(one.whole for one in made)
+def _one_prefilter(self: intents.Sentences, language: str) -> prefilter.Prefilter:
+    templates = self._templates[language]
+    texts = tuple(one.whole for one in templates)
     if texts not in _PREFILTERS:
-        _PREFILTERS[texts] = prefilter.Prefilter(made)
+        _PREFILTERS[texts] = _made(self, language)
     return _PREFILTERS[texts]
 
 
-intents.Prefilter = _one_prefilter  # type: ignore[attr-defined,assignment,misc]
+_made = intents.Sentences._prefilter
+intents.Sentences._prefilter = _one_prefilter  # type: ignore[method-assign]
 
 
 @pytest.fixture(autouse=True)

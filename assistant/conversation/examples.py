@@ -17,8 +17,9 @@ from typing import Any
 
 from assistant.conversation.filling import SLOTS_OF, sayable
 from assistant.conversation.prompt import ACT, REPLY, call_line
-from assistant.conversation.shortlist import Bag, Ranking, bag_of
+from assistant.conversation.shortlist import Ranking, bags_of
 from assistant.conversation.spans import mask
+from assistant.kept import Kept
 from assistant.skillkit.loader import Skills
 
 
@@ -40,9 +41,10 @@ class Example:
 class Examples:
     """All examples of the loaded skills."""
 
-    def __init__(self, files: Iterable[Path], skills: Skills) -> None:
+    def __init__(self, files: Iterable[Path], skills: Skills, kept: Kept) -> None:
         self._files = tuple(files)
         self._skills = skills
+        self._kept = kept
 
     @cached_property
     def _all(self) -> list[Example]:
@@ -52,22 +54,17 @@ class Examples:
         return [one for one in found if one.tools <= known and (one.calls or one.reply)]
 
     @cached_property
-    def _indexed(self) -> tuple[Ranking, Mapping[str, Bag]]:
-        bags: dict[str, Bag] = {}
-        by_tool: dict[str, Bag] = {}
-        for number, one in enumerate(self._all):
-            bags[str(number)] = bag = bag_of([one.text])
-            for tool in one.tools:
-                by_tool.setdefault(tool, Bag()).update(bag)
-        return Ranking(bags), by_tool
-
-    @property
     def _ranking(self) -> Ranking:
-        return self._indexed[0]
+        bags = bags_of("examples", [one.text for one in self._all], self._kept)
+        return Ranking({str(number): bag for number, bag in enumerate(bags)})
 
-    def by_tool(self) -> Mapping[str, Bag]:
-        """The words of each tool's requests."""
-        return self._indexed[1]
+    def by_tool(self) -> Mapping[str, Sequence[str]]:
+        """Each tool's requests."""
+        found: dict[str, list[str]] = {}
+        for one in self._all:
+            for tool in one.tools:
+                found.setdefault(tool, []).append(one.text)
+        return found
 
     def nearest(self, text: str) -> set[str]:
         """The tools of the nearest request."""

@@ -17,9 +17,10 @@ from hassil.util import PUNCTUATION_STR
 
 from assistant.conversation.arguments import PEOPLE, several
 from assistant.conversation.people import account_names, encloses_a_name, named_in, parts_of
-from assistant.conversation.prefilter import Prefilter
+from assistant.conversation.prefilter import Prefilter, keys_of
 from assistant.conversation.spans import Masked, token
 from assistant.conversation.template import Rules, Template
+from assistant.kept import Kept
 from assistant.locale import LANGUAGES
 from assistant.locale.catalogue import read
 from assistant.models import Language, UserContext
@@ -92,13 +93,18 @@ class Match:
 class Sentences:
     """All templates of the loaded skills."""
 
-    def __init__(self, files: Iterable[Path], planned: Callable[[str], bool] = lambda skill: False) -> None:
+    def __init__(
+        self, files: Iterable[Path], planned: Callable[[str], bool] = lambda skill: False, kept: Kept | None = None
+    ) -> None:
         """Templates of a `planned` skill, which can't act yet, give way to equally sure ones of any other."""
         self._planned = planned
+        self._kept = kept or Kept()
         self._templates: dict[str, list[Template]] = {language: [] for language in LANGUAGES}
         self._prefilters: dict[str, Prefilter] = {}
-        for file in files:
-            for language, tools in read(file).items():
+        files = list(files)
+        texts = [file.read_text(encoding="utf-8") for file in files]
+        for tree in self._kept.of("sentences", texts, lambda: [read(file) for file in files]):
+            for language, tools in tree.items():
                 rules = Rules(tools.get(RULES, {}))
                 self._templates[language] += [
                     Template(tool, sentence, entry.get("args", {}), rules)
@@ -157,7 +163,7 @@ class Sentences:
     def warm(self) -> None:
         """Parse all templates and index them, which is else done when a sentence first comes near them."""
         for language, templates in self._templates.items():
-            prefilter = self._prefilters.setdefault(language, Prefilter(templates))
+            prefilter = self._prefilter(language)
             for rules in {template.rules for template in templates}:
                 rules.warm()
             for number, template in enumerate(templates):
@@ -165,15 +171,22 @@ class Sentences:
                 template.warm()
                 time.sleep(_YIELD_S)  # the turns of a person go first
 
+    def _prefilter(self, language: str) -> Prefilter:
+        if language not in self._prefilters:
+            templates = self._templates[language]
+            rules = dict.fromkeys(template.rules for template in templates)
+            texts = chain((template.sentence for template in templates), *(rule.texts() for rule in rules))
+            keys = keys_of(f"templates.{language}", templates, texts, self._kept)
+            self._prefilters[language] = Prefilter(templates, keys)
+        return self._prefilters[language]
+
     def _recognize(
         self, text: str, masked: Masked, language: Language, live: Mapping[str, SlotList]
     ) -> Iterable[RecognizeResult]:
         templates = self._templates[language]
-        if language not in self._prefilters:
-            self._prefilters[language] = Prefilter(templates)
         intents: dict[str, Intent] = {}
         wildcards: dict[str, SlotList] = {}
-        for number in self._prefilters[language].candidates(text):
+        for number in self._prefilter(language).candidates(text):
             template = templates[number]
             intents.setdefault(template.tool, Intent(template.tool)).data.append(template.data)
             wildcards |= template.wildcards

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache
 from typing import Protocol
 
-Clause = tuple[str, ...]
+from assistant.kept import Kept
+
+Clause = Sequence[str]
 """Lower-case words of which the sentence must hold at least one, as a part of a word or whole."""
 
 _PART = re.compile(r"\{[^}]*\}|<[^<>]*>|[\[\]()|]|[^\[\]()|{}<>]+")
@@ -17,6 +20,9 @@ _GROUP = re.compile(r"<[^<>]*>|\{[^{}]*\}|\[[^\[\]]*\]|\([^()]*\)")
 _WORD = re.compile(r"[^\W_]+")
 _UNREAD = re.compile(r"[;\\]")
 """Permutations, escapes: too rare to be read here."""
+
+
+_COMMON = dict.fromkeys("的 了 我 你 一 是 有 在 给 the my me to of in on for is it and you that what".split(), 0.5)
 
 
 class Source(Protocol):
@@ -41,31 +47,30 @@ def clauses(template: str, of_rule: Callable[[str], Iterable[Clause]] = _nothing
     """
     if _UNREAD.search(template):
         return ()
-    branches = _branches((part.group() for part in _PART.finditer(template)), of_rule)
+    branches = _branches(iter(_PART.findall(template)), of_rule)
     return tuple(branches[0] if len(branches) == 1 else _either(branches))
 
 
 class Prefilter:
     """An index of templates by their narrowest clause, which leaves few to look at."""
 
-    def __init__(self, templates: Iterable[Source]) -> None:
+    def __init__(self, templates: Iterable[Source], keys: Iterable[Clause]) -> None:
+        """With what `keys_of` gives for the templates."""
         self._templates = tuple(templates)
         self._by_word: dict[str, list[int]] = {}
         self._open: list[int] = []
         self._needed: dict[int, tuple[Clause, ...]] = {}
-        for number, template in enumerate(self._templates):
-            if key := _key(template):
-                for word in key:
-                    self._by_word.setdefault(word, []).append(number)
-            else:
+        for number, words in enumerate(keys):
+            if not words:
                 self._open.append(number)
+            for word in words:
+                self._by_word.setdefault(word, []).append(number)
 
     def candidates(self, sentence: str) -> list[int]:
         """The numbers of the templates that may match, in order."""
         said = sentence.casefold()
         found = {number for word, numbers in self._by_word.items() if word in said for number in numbers}
-        kept = (one for one in found if all(any(word in said for word in clause) for clause in self.read(one)))
-        return sorted((*self._open, *kept))
+        return sorted((*self._open, *(one for one in found if _holds(said, self.read(one)))))
 
     def read(self, number: int) -> tuple[Clause, ...]:
         """The clauses of a template, which is read when a sentence first comes near it."""
@@ -74,13 +79,30 @@ class Prefilter:
         return self._needed[number]
 
 
+def _holds(said: str, needed: Iterable[Clause]) -> bool:
+    """Whether a word of each clause is there, one after the other."""
+    after = 0
+    for clause in needed:
+        ends = [start + len(word) for word in clause if (start := said.find(word, after)) >= 0]
+        if not ends:
+            return False
+        after = min(ends)
+    return True
+
+
+def keys_of(name: str, templates: Sequence[Source], texts: Iterable[str], kept: Kept) -> list[Clause]:
+    """A clause of each template, empty where it has none; kept under `name` for the same `texts` of them."""
+    keys: list[Clause] = kept.of(name, texts, lambda: [_key(template) for template in templates])
+    return keys
+
+
 def _key(template: Source) -> Clause:
     """A clause that few sentences hold: the longest word that stands in no group, else one out of its groups."""
     outside = template.sentence
     while (inner := _GROUP.sub(" ", outside)) != outside:
         outside = inner
     words = () if _UNREAD.search(outside) or "|" in outside else _WORD.findall(outside.casefold())
-    return (max(words, key=len),) if words else _narrowest(template.clauses())
+    return (min(words, key=_frequency),) if words else _narrowest(template.clauses())
 
 
 def _branches(parts: Iterator[str], of_rule: Callable[[str], Iterable[Clause]]) -> list[list[Clause]]:
@@ -92,7 +114,7 @@ def _branches(parts: Iterator[str], of_rule: Callable[[str], Iterable[Clause]]) 
         if part == "|":
             branches.append([])
         elif part == "[":
-            _branches(parts, of_rule)
+            _skip(parts)
         elif part == "(":
             inner = _branches(parts, of_rule)
             branches[-1] += inner[0] if len(inner) == 1 else _either(inner)
@@ -103,6 +125,14 @@ def _branches(parts: Iterator[str], of_rule: Callable[[str], Iterable[Clause]]) 
     return branches
 
 
+def _skip(parts: Iterator[str]) -> None:
+    """Go to the end of an optional group: nothing of it is needed."""
+    open_groups = 1
+    while open_groups:
+        part = next(parts, "]")
+        open_groups += (part in ("[", "(")) - (part in ("]", ")"))
+
+
 def _either(branches: list[list[Clause]]) -> list[Clause]:
     """One of the branches is there, so at least one of the words that they need most narrowly."""
     if not all(branches):
@@ -111,5 +141,11 @@ def _either(branches: list[list[Clause]]) -> list[Clause]:
 
 
 def _narrowest(needed: Sequence[Clause]) -> Clause:
-    """The clause that fewest sentences hold: of the fewest words, the longest."""
-    return min(needed, key=lambda clause: (len(clause), -len(clause[0])), default=())
+    """The clause that fewest sentences hold."""
+    return min(needed, key=lambda clause: sum(map(_frequency, clause)), default=())
+
+
+@lru_cache(4096)
+def _frequency(word: str) -> float:
+    """About how many sentences hold a word: a guess by its length, one Chinese character as much as three letters."""
+    return _COMMON.get(word, 0.5 ** len(word.encode()))

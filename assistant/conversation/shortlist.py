@@ -10,9 +10,11 @@ import math
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cached_property
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import cached_property, lru_cache
+from itertools import chain
 
+from assistant.kept import Kept
 from assistant.skillkit.loader import Tool
 from assistant.values import simplified
 
@@ -21,8 +23,10 @@ _TEMPLATE_MARKS = re.compile(r"<[^<>]*>|\{[^}]*\}|[\[\]()|]")
 _EAST = re.compile(r"[㐀-䶿一-鿿぀-ヿー]")
 _ACCENTS = re.compile("[\u0300-\u036f]")
 _RUN = 5
+_WORDS_KEPT = 8192
+"""Most words of our texts are there often: each is cut once."""
 _K1, _B = 1.2, 0.5
-Bag = Counter[str]
+Bag = Mapping[str, int]
 
 
 class Shortlist:
@@ -32,23 +36,24 @@ class Shortlist:
         self,
         tools: Sequence[Tool],
         templates: Callable[[], Mapping[str, Sequence[str]]],
-        examples: Callable[[], Mapping[str, Bag]],
+        examples: Callable[[], Mapping[str, Sequence[str]]],
+        kept: Kept,
     ) -> None:
-        """`templates` and `examples` by tool; they are asked for at the first request."""
+        """The texts of `templates` and `examples` by tool; they are asked for at the first request."""
         self._tools = {tool.name: tool for tool in tools}
         self._templates = templates
         self._examples = examples
+        self._kept = kept
 
     @cached_property
     def _index(self) -> Ranking:
         templates, examples = self._templates(), self._examples()
-        bags = {}
+        told: dict[str, str] = {}
         for name, tool in self._tools.items():
             title = name.replace(".", " ").replace("_", " ")
-            told = bag_of([title, tool.schema.description, *map(plain_template, templates.get(name, ()))])
-            told.update(examples.get(name, {}))
-            bags[name] = told
-        return Ranking(bags)
+            shown = plain_template("\n".join(templates.get(name, ())))
+            told[name] = "\n".join((title, tool.schema.description, shown, *examples.get(name, ())))
+        return Ranking(dict(zip(told, bags_of("tools", told.values(), self._kept), strict=True)))
 
     def pick(self, text: str, limit: int | None) -> list[Tool]:
         """At most `limit` tools, the likeliest first. All of them without a limit,
@@ -73,18 +78,18 @@ class Ranking:
     def __init__(self, bags: Mapping[str, Bag]) -> None:
         self._bags = bags
         self._postings: dict[str, list[tuple[str, int]]] = {}
-        lengths = {name: bag.total() for name, bag in bags.items()}
+        lengths = {name: sum(bag.values()) for name, bag in bags.items()}
         average = sum(lengths.values()) / max(1, len(bags)) or 1
         self._damping = {name: _K1 * (1 - _B + _B * length / average) for name, length in lengths.items()}
 
     def rank(self, text: str) -> list[str]:
         """The names that share a term with `text`, the likeliest first; ties by name, so that prompts stay the same."""
-        scores = self._scores(set(bag_of([text])))
+        scores = self._scores(set(bag_of(text)))
         return sorted(scores, key=lambda name: (-scores[name], name))
 
     def relevance(self, text: str) -> float:
         """The best score as a share of what the words of `text` could weigh."""
-        query = set(bag_of([text]))
+        query = set(bag_of(text))
         weight = sum(self._rarity(len(self._found(term))) for term in query)
         return max(self._scores(query).values(), default=0.0) / max(1.0, weight)
 
@@ -107,15 +112,16 @@ class Ranking:
         return scores
 
 
-def bag_of(texts: Iterable[str]) -> Bag:
-    """How often each piece is in the texts: `terms`, single Chinese and Japanese characters, and runs of five letters,
+def bags_of(name: str, texts: Collection[str], kept: Kept) -> list[Bag]:
+    """The bag of each text, kept under `name`."""
+    bags: list[Bag] = kept.of(name, texts, lambda: [bag_of(text) for text in texts])
+    return bags
+
+
+def bag_of(text: str) -> Bag:
+    """How often each piece is in a text: `terms`, single Chinese and Japanese characters, and runs of five letters,
     in which compounds and endings meet ("Sparkonto")."""
-    whole = "\n".join(texts)
-    bag = Counter(_EAST.findall(whole))
-    for word, count in Counter(_WORD.findall(_bare(whole))).items():
-        for piece in (*_terms_of(word), *_runs_of(word)):
-            bag[piece] += count
-    return bag
+    return Counter([*_EAST.findall(text), *chain.from_iterable(map(_cut, _WORD.findall(_bare(text))))])
 
 
 def plain_template(sentence: str) -> str:
@@ -133,6 +139,11 @@ def _bare(text: str) -> str:
 def terms(texts: Iterable[str]) -> list[str]:
     """Lower-case words without accents, and pairs of neighbouring Chinese and Japanese characters."""
     return [term for text in texts for word in _WORD.findall(_bare(text)) for term in _terms_of(word)]
+
+
+@lru_cache(_WORDS_KEPT)
+def _cut(word: str) -> tuple[str, ...]:
+    return (*_terms_of(word), *_runs_of(word))
 
 
 def _terms_of(word: str) -> list[str]:

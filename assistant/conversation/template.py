@@ -27,6 +27,10 @@ class Rules:
         self._parsed: dict[str, Sentence] = {}
         self._clauses: dict[str, tuple[Clause, ...]] = {}
 
+    def texts(self) -> Iterable[str]:
+        """All parts as they stand in the file."""
+        return self._texts.values()
+
     def expanded(self, text: str) -> str:
         """`text` with the parts themselves in the place of their names. Raises KeyError for an unknown one."""
         return expanded(text, self._texts)

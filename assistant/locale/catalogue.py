@@ -7,7 +7,7 @@ The program's own sentences lie in `assistant/locale/<language>/*.yaml`, a file 
 from __future__ import annotations
 
 import string
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from functools import cache
@@ -20,6 +20,7 @@ from babel.numbers import format_currency, format_decimal
 from ruamel.yaml import YAML
 
 from assistant.errors import AssistantError
+from assistant.kept import Kept
 from assistant.models import Language
 
 LANGUAGES: tuple[Language, ...] = ("en", "zh")
@@ -28,19 +29,27 @@ LANGUAGES: tuple[Language, ...] = ("en", "zh")
 class Catalogue:
     """All sentences that are loaded now."""
 
-    def __init__(self) -> None:
+    def __init__(self, kept: Kept | None = None) -> None:
+        self._kept = kept or Kept()
         self._texts: dict[str, dict[str, str]] = {language: {} for language in LANGUAGES}
         for language in LANGUAGES:
-            for file in sorted((Path(__file__).parent / language).glob("*.yaml")):
-                self._texts[language].update(flatten(read(file)))
+            files = sorted((Path(__file__).parent / language).glob("*.yaml"))
+            self._texts[language].update(self._read(f"texts.{language}", files))
 
     def add(self, prefix: str, folder: Path) -> None:
         """Load a skill's `folder/<language>.yaml` below `prefix`; its `error` part explains its errors."""
         for language in LANGUAGES:
             file = folder / f"{language}.yaml"
             if file.exists():
-                texts = flatten(read(file)).items()
+                texts = self._read(f"texts.{prefix}.{language}", [file]).items()
                 self._texts[language].update({_below(prefix, key): text for key, text in texts})
+
+    def _read(self, name: str, files: Sequence[Path]) -> dict[str, str]:
+        texts = [file.read_text(encoding="utf-8") for file in files]
+        flat: dict[str, str] = self._kept.of(
+            name, texts, lambda: {key: text for file in files for key, text in flatten(read(file)).items()}
+        )
+        return flat
 
     def keys(self, language: Language) -> set[str]:
         """All keys of a language, plural forms included."""

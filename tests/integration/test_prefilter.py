@@ -9,8 +9,9 @@ import pytest
 from hassil import parse_sentence
 from hassil.sample import sample_sentence
 
-from assistant.conversation.prefilter import Prefilter, clauses
+from assistant.conversation.prefilter import Prefilter, clauses, keys_of
 from assistant.conversation.template import Rules, Template
+from assistant.kept import Kept
 from assistant.locale.catalogue import read
 from assistant.resources import bundled
 from assistant.skillkit.templates import RULES
@@ -32,7 +33,7 @@ def _templates(language: str) -> list[Template]:
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_no_sentence_loses_the_template_that_it_is_made_of(language: str) -> None:
     templates = _templates(language)
-    prefilter = Prefilter(templates)
+    prefilter = Prefilter(templates, keys_of(language, templates, [], Kept()))
     chosen = random.Random(7).sample(range(len(templates)), 120)
     assert len(templates) > 1000
     for number in chosen:
@@ -42,7 +43,8 @@ def test_no_sentence_loses_the_template_that_it_is_made_of(language: str) -> Non
 
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_few_templates_are_left_for_a_sentence_that_is_like_none(language: str) -> None:
-    prefilter = Prefilter(_templates(language))
+    templates = _templates(language)
+    prefilter = Prefilter(templates, keys_of(language, templates, [], Kept()))
     assert len(prefilter.candidates("Elephants never sleep" if language == "en" else "大象从不睡觉")) < 5
 
 
