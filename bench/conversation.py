@@ -1,7 +1,8 @@
-"""Conversations of 40 turns in English and Chinese: follow-ups, corrections, answers, undo, changes of topic.
+"""Conversations in English and Chinese: follow-ups, corrections, answers, undo, changes of topic.
 
-Each script is one running conversation with the whole assistant in this process, its clock fixed, beside a real engine
-worker. The scripts and their expectations were written by somebody who had not seen the code.
+Each script is one running conversation of 40 turns with the whole assistant in this process, its clock fixed, beside a
+real engine worker. A file of `dialogues` holds many short ones, of which the last turn counts. The scripts and their
+expectations were written by somebody who had not seen the code.
 """
 
 from __future__ import annotations
@@ -23,8 +24,10 @@ from ruamel.yaml import YAML
 from assistant import paths as folders
 from assistant.cli.userfile import read_user
 from assistant.clock import FrozenClock
-from assistant.config import Config
+from assistant.config import Config, EngineSettings
 from assistant.daemon import assemble
+from assistant.engine.client import Engine
+from assistant.engine.models import ModelStore
 from assistant.events import Event
 from assistant.models import Turn, UserContext
 from bench.form import DATA, argument_parser, report
@@ -48,29 +51,48 @@ def main() -> None:
     for language in LANGUAGES:
         file = (options.data or DATA) / f"conversation.{language}.yaml"
         script = YAML(typ="safe").load(file.read_text(encoding="utf-8"))
-        right, lines = asyncio.run(_converse(script, user, options.model))
+        right, lines = asyncio.run(_converse_all(script, user, options.model))
         figures |= {f"turns_{language}": len(right), f"right_{language}": round(sum(right) / len(right), 4)}
         if options.wrong and not options.json:
             print("\n".join(lines))
     report("conversation", figures, only_json=options.json)
 
 
-async def _converse(script: Mapping[str, Any], user: UserContext, model: str) -> tuple[list[bool], list[str]]:
+async def _converse_all(script: Mapping[str, Any], user: UserContext, model: str) -> tuple[list[bool], list[str]]:
+    """Which of the turns that count are right, and what the others came to; one engine for all dialogues."""
+    async with AsyncExitStack() as stack:
+        state = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
+        paths = replace(folders.find(), state=state, run=state / "run")
+        paths.make()
+        settings = EngineSettings(model=model)
+        engine = Engine(paths, settings, ModelStore(paths, settings))
+        stack.push_async_callback(engine.aclose)
+        if "dialogues" not in script:
+            return await _converse(script, user, engine, state)
+        right, wrong = [], []
+        for one in script["dialogues"]:
+            fits, lines = await _converse({**script, **one}, user, engine, state)
+            right.append(fits[-1])
+            wrong += [] if fits[-1] else [f"{one['id']} ({one['kind']}) " + " | ".join(lines)]
+        return right, wrong
+
+
+async def _converse(
+    script: Mapping[str, Any], user: UserContext, engine: Engine, state: Path
+) -> tuple[list[bool], list[str]]:
     zone = ZoneInfo(user.zone)
     now = datetime.fromisoformat(str(script["now"])).replace(tzinfo=zone)
     async with AsyncExitStack() as stack:
         base = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
-        paths = replace(folders.find(), config=base, data=base / "data", state=base / "state", run=base / "run")
+        paths = replace(folders.find(), config=base, data=base / "data", state=state, run=base / "run")
         paths.make()
         with paths.profile_file.open("w", encoding="utf-8") as profile:
             YAML().dump(user.model_dump(mode="json"), profile)
         _deliver(script["mailbox"], base / "Maildir", zone)
         settings = {"mailbox": str(base / "Maildir"), "address": "mei@example.org"}
-        config = Config.model_validate(
-            {"notify": {"desktop": False}, "engine": {"model": model}, "skills": {"email": {"settings": settings}}}
-        )
+        config = Config.model_validate({"notify": {"desktop": False}, "skills": {"email": {"settings": settings}}})
         clock = FrozenClock(now)
-        services = await assemble(paths, config, stack, clock=clock)
+        services = await assemble(paths, config, stack, clock=clock, scripted=engine)
         right, wrong = [], []
         for number, turn in enumerate(script["turns"], 1):
             said = Turn(id=f"t{number}", session="bench", surface="api", text=turn["say"])

@@ -25,6 +25,8 @@ def answer_of(text: str, language: Language, tool_of: Callable[[str], str]) -> A
     clauses = [clause.strip() for clause in _CLAUSE.split(text)]
     kinds = [tool_of(one) or _kind(_plain(one, language), tool_of) for one in clauses if one]
     kinds = [kind for kind, one in zip(kinds, filter(None, clauses), strict=True) if kind or _plain(one, language)]
+    if not set(kinds) & (_NO | _THANKS) and _assents(text, language):
+        return "yes"
     if not kinds:
         return None
     if set(kinds) <= _YES:
@@ -34,6 +36,14 @@ def answer_of(text: str, language: Language, tool_of: Callable[[str], str]) -> A
     if kinds[0] in _NO:
         return "no_and_more"
     return "thanks" if set(kinds) <= _THANKS | _YES | _NO and kinds[-1] in _THANKS else None
+
+
+def _assents(text: str, language: Language) -> bool:
+    """Whether all the words are words of a yes, at least one of which is one by itself; a question is none."""
+    how = phrases(language)
+    said = text.strip()
+    asks = said.endswith(("?", "？")) or how["asks_you"].search(said)
+    return not asks and bool(how["consent"].search(said) and how["assent"].fullmatch(said))
 
 
 def _plain(clause: str, language: Language) -> str:

@@ -152,6 +152,8 @@ class Conversation:
             ):
                 if isinstance(piece, Planned):
                     step = settled(piece.step, heard)
+                    if piece.replaces and step.kind == "call":
+                        await self._executor.withdraw(turn.session, heard.language)
                 else:
                     yield Token(turn=turn.id, session=turn.session, text=piece)
         assert step is not None

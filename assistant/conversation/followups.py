@@ -16,19 +16,19 @@ from typing import Any
 from assistant.conversation.arguments import PEOPLE, World, person
 from assistant.conversation.filling import ENDS, STARTS, money
 from assistant.conversation.focus import Focus, Shown, title
-from assistant.conversation.people import known
+from assistant.conversation.people import known, mentions
 from assistant.conversation.phrases import first_group, phrases
 from assistant.conversation.recalling import asked_of
 from assistant.conversation.referring import chosen, taking_tool
-from assistant.conversation.spans import Masked
+from assistant.conversation.spans import TOKEN, Masked
 from assistant.errors import AskAgain, Rejected
 from assistant.models import Call, Language, Step
 from assistant.values import Duration, Impossible, Interval, Moment, Money, Number, Period, Span, format_duration, parse
 
-_TOKEN = "[\ue000-\ue03f]"
 _CLOCK = re.compile(r"^(?:at )?\d{1,2}(?::\d\d)?$")
 _SHIFTS = {"day_after": 1, "day_before": -1, "week_after": 7, "week_before": -7}
-_BESIDE = 6
+_HOURS = 24
+_BESIDE = 3
 """So many letters beside a corrected time are no request of their own."""
 _PROPERTIES = {
     "location": ("location", "place", "venue", "room", "地点", "位置", "地方"),
@@ -171,10 +171,11 @@ def _added(said: Leaning) -> Followed | None:
 
 def _taken_off(said: Leaning) -> Followed | None:
     """ "Take the eggs off", 鸡蛋不用了: a thing of the list, or of what was shown, goes."""
-    what = first_group(said.how["less"].match(said.text))
     clauses = said.clauses
-    if not what and len(clauses) == 2 and said.how["gone"].match(clauses[1]):
-        what = clauses[0]
+    gone = len(clauses) == 2 and bool(said.how["gone"].match(clauses[1]))
+    parts = clauses[:1] if gone else dict.fromkeys((*clauses[:2], said.text))
+    what = next(filter(None, (first_group(said.how["less"].match(part)) for part in parts)), "")
+    what = what or (clauses[0] if gone else "")
     what = said.how["had"].sub("", said.masked.restore(what))  # "we still have peanuts, take them off"
     shown = _shown_of(what, said) if what else None
     name = taking_tool(shown.skill, said.world) if shown else ""
@@ -212,13 +213,13 @@ def _property(said: Leaning) -> Followed | None:
     if not said.acted:
         return None
     tool = said.world.skills.tool(said.before[-1].tool)
-    match, place = said.how["set"].match(said.text), said.how["place"].match(said.text)
-    wanted = match["what"].casefold() if match else "place"
-    found = match or place
+    found = said.how["set"].match(said.text) or said.how["place"].match(said.text)
+    groups = found.groupdict() if found else {}
+    wanted = (groups.get("what") or ("name" if groups.get("called") else "place")).casefold()
     name = next((name for name, words in _PROPERTIES.items() if wanted in words and name in tool.schema.properties), "")
-    if not name or found is None:
+    if not name or not groups:
         return None
-    value = said.masked.restore(found["new"]).strip()
+    value = said.masked.restore(groups.get("name") or groups["new"]).strip()
     call = Call(tool=tool.name, args={**said.before[-1].args, name: value})
     return Followed(Step(kind="call", calls=(*said.before[:-1], call), via="intent"), replaces=True)
 
@@ -227,16 +228,47 @@ def _change(said: Leaning) -> Followed | None:
     """ "Make it 4 pm instead", "no, Thursday", 改到三点; "six is too tight, make it seven"."""
     last = said.clauses[-1] if len(said.clauses) == 2 else ""
     if said.acted and said.how["sure"].search(last) and (change := said.how["change"].match(last)):
-        if re.fullmatch(_TOKEN, change["new"]) and (found := _changed(change["new"], said)):
+        if re.fullmatch(TOKEN, change["new"]) and (found := _changed(change["new"], said)):
             return replace(found, sure=True)
     text = said.how["aside"].sub("", said.text).strip(" ,，")
-    if not (said.how["sure"].search(text) or _is_value(text)):
-        return None
-    if (change := said.how["change"].match(text)) and (found := _changed(change["new"], said)):
-        return found
-    rest = re.sub(_TOKEN, "", said.how["opening"].sub("", text)).strip(" ,，")
-    tokens = re.findall(_TOKEN, text)
-    return _changed(tokens[-1], said) if tokens and len(rest) <= _BESIDE else None
+    if said.how["sure"].search(text) or _is_value(text):
+        if (change := said.how["change"].match(text)) and (found := _changed(change["new"], said)):
+            return found
+    return _only_value(text, said)
+
+
+def _only_value(text: str, said: Leaning) -> Followed | None:
+    """ "Eleven suits me better", "not her, it should go to Bob", "Friday, tomorrow is too soon": one value that is not
+    turned down, and beside it words that say nothing else or why."""
+    kept: list[str] = []
+    for clause in re.split(r"[,，;；。]|\.\s", text):
+        values = [(match.start(), match.group()) for match in re.finditer(TOKEN, clause)]
+        values += [(start, name) for start, name, _ in mentions(clause, said.world.user)]
+        values = values or _hours(clause, said.masked)
+        if shift := said.how["moved_by"].search(said.masked.restore(clause.strip())):
+            return _changed(shift.group(), said)
+        fits = [(start, one) for start, one in values if not _dropped(clause, start, one, said)]
+        rest = clause
+        for _, value in values:
+            rest = rest.replace(value, " ")
+        rest = re.sub(r"[\W_]+", "", said.how["around"].sub(" ", rest))
+        if fits and len(rest) > _BESIDE:
+            return None
+        if not values and len(rest) > _BESIDE and not said.how["reason"].match(clause.strip()):
+            return None
+        kept += [value for _, value in sorted(fits)]
+    return _changed(kept[-1], said) if kept else None
+
+
+def _dropped(clause: str, start: int, value: str, said: Leaning) -> bool:
+    """Whether a value is turned down: "not Thursday", "tomorrow is too soon", 明天赶不过去."""
+    return bool(said.how["dropped"].search(clause[:start]) or said.how["unfit"].match(clause[start + len(value) :]))
+
+
+def _hours(text: str, masked: Masked) -> list[tuple[int, str]]:
+    """The numbers that may be hours, where they stand: "eleven's better"."""
+    numbers = [span.text for span in masked.spans if isinstance(span.value, Number) and 1 < span.value.value <= _HOURS]
+    return [(match.start(), number) for number in numbers if (match := re.search(rf"(?<!\w){re.escape(number)}", text))]
 
 
 def _bare(what: str) -> str:
@@ -245,7 +277,7 @@ def _bare(what: str) -> str:
 
 
 def _is_value(text: str) -> bool:
-    return bool(re.fullmatch(rf"(?:(?:at|on|for|to) )?{_TOKEN}", text, re.IGNORECASE))
+    return bool(re.fullmatch(rf"(?:(?:at|on|for|to) )?{TOKEN}", text, re.IGNORECASE))
 
 
 def _changed(new: str, said: Leaning) -> Followed | None:
@@ -253,12 +285,17 @@ def _changed(new: str, said: Leaning) -> Followed | None:
     new = new.strip(" ，,。.的")
     words = said.masked.restore(new)
     if days := next((days for name, days in _SHIFTS.items() if said.how[name].match(words)), 0):
-        return _done([_shifted(call, days) for call in said.before], said)
+        return _done([_shifted(call, timedelta(days=days)) for call in said.before], said)
+    if moved := said.how["moved_by"].match(words):
+        length = parse(moved["length"], said.world.now)
+        if isinstance(length, Duration):
+            by = length.length if moved["later"] else -length.length
+            return _done([_shifted(call, by) for call in said.before], said)
     if span := _value(new, words, said.masked, said.world):
         if isinstance(span.value, Impossible):
             why = said.world.text(span.value.why, **span.value.data)
             raise Rejected("conversation.impossible_time", what=span.text, why=why)
-        return _done([_with_value(call, span, said.world) for call in said.before], said)
+        return _done([with_value(call, span, said.world) for call in said.before], said)
     if known(words, said.world.user):
         return _done([_with_person(call, words, said.world) for call in said.before], said)
     return None
@@ -266,12 +303,13 @@ def _changed(new: str, said: Leaning) -> Followed | None:
 
 def _value(new: str, said: str, masked: Masked, world: World) -> Span | None:
     """The time or amount that `new` is; a bare number is a clock time."""
-    if re.fullmatch(_TOKEN, new):
+    if re.fullmatch(TOKEN, new):
         return masked.spans[ord(new) - 0xE000]
     number = next((span for span in masked.spans if span.text == said and isinstance(span.value, Number)), None)
     if number or _CLOCK.match(said):
-        at = parse(f"at {said.removeprefix('at ')}", world.now)
-        return Span(0, 0, said, at) if isinstance(at, Moment) else number
+        words = f"at {said.removeprefix('at ')}"
+        at = parse(words, world.now)
+        return Span(0, 0, words, at) if isinstance(at, Moment) else number
     return None
 
 
@@ -281,19 +319,31 @@ def _done(calls: list[Call], said: Leaning) -> Followed | None:
     return Followed(Step(kind="call", calls=tuple(calls), via="intent"), replaces=said.acted)
 
 
-def _with_value(call: Call, span: Span, world: World) -> Call:
+def with_value(call: Call, span: Span, world: World) -> Call:
+    """The call with a time, an amount or a duration replaced; what depends on it moves with it."""
     args = dict(call.args)
     value = span.value
     if isinstance(value, Money | Number) and "amount" in args:
         args["amount"] = money(value, span.text)
-    elif isinstance(value, Duration) and "duration" in args:
-        args["duration"] = format_duration(value.length)
+    elif isinstance(value, Duration):
+        args |= _lasting(call, value, world)
     elif isinstance(value, Moment | Interval | Period):
-        args |= _moved(args, value, world.now)
+        args |= _moved(args, value, span.text)
     return Call(tool=call.tool, args=args)
 
 
-def _moved(args: Mapping[str, Any], value: Moment | Interval | Period, now: datetime) -> dict[str, Any]:
+def _lasting(call: Call, value: Duration, world: World) -> dict[str, Any]:
+    """A duration, or the end that it means."""
+    if "duration" in call.args:
+        return {"duration": format_duration(value.length)}
+    properties = world.skills.tool(call.tool).schema.properties
+    start = call.args.get("start")
+    if "end" not in properties or not isinstance(start, str) or "T" not in start:
+        return {}
+    return {"end": (datetime.fromisoformat(start) + value.length).isoformat(timespec="minutes")}
+
+
+def _moved(args: Mapping[str, Any], value: Moment | Interval | Period, words: str) -> dict[str, Any]:
     """The start at its new time, the end moved with it; the day stays where only a time was said, and vice versa."""
     start = next((name for name in STARTS if isinstance(args.get(name), str)), None)
     end = next((name for name in ENDS if isinstance(args.get(name), str)), None)
@@ -307,7 +357,8 @@ def _moved(args: Mapping[str, Any], value: Moment | Interval | Period, now: date
     old = datetime.fromisoformat(str(args[name]))
     at = at.replace(tzinfo=old.tzinfo)
     if isinstance(value, Moment) and not value.dated:
-        at = datetime.combine(old.date(), at.time(), old.tzinfo)
+        near = parse(words, old - timedelta(hours=6))  # "quarter past nine" for 8:15 is no evening
+        at = datetime.combine(old.date(), (near if isinstance(near, Moment) else value).at.time(), old.tzinfo)
     elif isinstance(value, Moment) and value.precision == "day":
         at = datetime.combine(at.date(), old.time(), old.tzinfo)
     moved = {name: _like(str(args[name]), at)}
@@ -319,9 +370,9 @@ def _moved(args: Mapping[str, Any], value: Moment | Interval | Period, now: date
     return moved
 
 
-def _shifted(call: Call, days: int) -> Call:
+def _shifted(call: Call, by: timedelta) -> Call:
     moved = {
-        name: _like(value, datetime.fromisoformat(value) + timedelta(days=days))
+        name: _like(value, datetime.fromisoformat(value) + by)
         for name, value in call.args.items()
         if name in (*STARTS, *ENDS) and isinstance(value, str) and _iso(value)
     }

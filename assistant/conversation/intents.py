@@ -72,7 +72,8 @@ _NO_TIMES = frozenset({"reference", "category", "counterparty", "list", "title",
 _YIELD_S = 0.0005
 _AHEAD = 1
 """Letters that a skill which can act is ahead of one that is only planned."""
-_NO_PLACE = re.compile(r"[找订住查]个?$|\b(?:for|with|by|under)\b", re.IGNORECASE)
+_NO_PLACE = re.compile(r"[找订住查]个?$|多[长久少]|\b(?:for|with|by|under)\b", re.IGNORECASE)
+_PREPOSITION = re.compile(r"(?:for|on|at|in|to|with|from|of|by|the|a|an|and)", re.IGNORECASE)
 _WIDE = re.compile(r"[,，;；]\s*\S")
 
 
@@ -240,6 +241,7 @@ def _overreaches(match: Match, masked: Masked, user: UserContext) -> bool:
     spans = [span.text for span in masked.spans]
     return (
         match.wide
+        or any(_PREPOSITION.fullmatch(words) for words in match.slots.values())
         or any(words in spans for name, words in match.slots.items() if name in _NO_TIMES)
         or any(encloses_a_name(one, user) for one in people)
         or any(_NO_PLACE.search(one) or named_in(one, user) or any(text in one for text in spans) for one in places)

@@ -85,12 +85,17 @@ def parts_of(name: str) -> list[str]:
 
 def named_in(text: str, user: UserContext) -> list[Person]:
     """The contacts whose name, a part of it, or alias stands in `text`, in the order of their places."""
-    found: dict[int, Person] = {}
+    return [person for _, _, person in mentions(text, user)]
+
+
+def mentions(text: str, user: UserContext) -> list[tuple[int, str, Person]]:
+    """Where `text` names contacts, in which words, and whom."""
+    found: dict[int, tuple[int, str, Person]] = {}
     for person in user.contacts:
         for name in (person.name, *person.aliases, *parts_of(person.name)):
             border = r"(?<!\w){}(?!\w)" if name.isascii() else "{}"
             if len(name) > 1 and (match := re.search(border.format(re.escape(name)), text, re.IGNORECASE)):
-                found.setdefault(match.start(), person)
+                found.setdefault(match.start(), (match.start(), match.group(), person))
                 break
     return [found[place] for place in sorted(found)]
 

@@ -15,6 +15,7 @@ from assistant.conversation.arguments import ACCOUNTS, PEOPLE, World, moved, ste
 from assistant.conversation.claims import claims_a_deed
 from assistant.conversation.examples import Examples
 from assistant.conversation.filling import sayable
+from assistant.conversation.followups import with_value
 from assistant.conversation.grammar import Written, read_calls, step_grammar
 from assistant.conversation.grounding import (
     SPANNED,
@@ -63,6 +64,8 @@ class Planned:
     step: Step
     usage: Usage | None
     """None where no model was asked."""
+    replaces: bool = False
+    """Whether it is what was done before with a change, which is taken back first."""
 
     @classmethod
     def free(cls, step: Step | None) -> Planned | None:
@@ -101,9 +104,13 @@ class Planner:
         self, text: str, masked: Masked, world: World, history: Sequence[Exchange], priority: Priority
     ) -> AsyncIterator[str | Planned]:
         """Pieces of a reply as they are written, then the step. Raises EngineError, Rejected, AskAgain."""
+        before = next((one.calls[-1] for one in reversed(history) if one.calls), None)
         tools = self._shortlist.pick(text, self._size if self._use.shortlist else None)
         if self._use.examples and self._is_talk(text):
             tools = []
+        elif before and self._use.shortlist:
+            near = [tool for tool in world.skills.tools() if tool.skill == before.tool.partition(".")[0]]
+            tools = list({tool.name: tool for tool in (*near, *tools[: self._size // 2])}.values())
         tools = [tool for tool in tools if _asked_for(tool, text)]
         names = {tool.name for tool in tools}
         examples = self._examples.like(text, names, world.now, _EXAMPLES) if self._use.examples else ()
@@ -113,7 +120,7 @@ class Planner:
         attempt = _Attempt()
         async for said in self._ask(chat, grammar, priority, attempt):
             yield said
-        step, fault = self._read(attempt, masked, world, tools)
+        step, fault = self._read(attempt, masked, world, tools, before)
         if step.kind == "reply" and claims_a_deed(step.reply) and self.acts(text):
             fault = _NOT_DONE
             grammar = step_grammar(tools, world.skills, masked, world.user, talk=False) if grammar else None
@@ -128,9 +135,9 @@ class Planner:
             )
             async for said in self._ask(chat, grammar, priority, again):
                 yield said
-            second, still = self._read(again, masked, world, tools)
+            second, still = self._read(again, masked, world, tools, before)
             step, attempt = (second, again) if not still or second.kind != "reply" else (step, attempt)
-        yield Planned(step, attempt.usage)
+        yield Planned(step, attempt.usage, replaces=attempt.amends)
 
     def _complete(
         self,
@@ -180,7 +187,9 @@ class Planner:
                 if said := attempt.reply.feed(chunk.text):
                     yield said
 
-    def _read(self, attempt: _Attempt, masked: Masked, world: World, tools: Sequence[Tool]) -> tuple[Step, str]:
+    def _read(
+        self, attempt: _Attempt, masked: Masked, world: World, tools: Sequence[Tool], before: Call | None
+    ) -> tuple[Step, str]:
         """The step that was written, and what is wrong with it (empty if nothing)."""
         written = attempt.written.strip()
         if attempt.reply.text:
@@ -189,10 +198,42 @@ class Planner:
         calls = [call for call in read_calls(written) if call.tool in allowed]
         if not calls:
             return Step(kind="escalate"), ""
+        if (
+            before
+            and len(calls) == 1
+            and (step := self._amended(allowed[calls[0].tool], calls[0], masked, world, before))
+        ):
+            attempt.amends = allowed[before.tool].declaration.effect != "read"
+            return step, ""
         steps = [self._ground(allowed[call.tool], call, masked, world, alone=len(calls) == 1) for call in calls]
         return joined(steps), fault_of(calls, allowed, masked, world) if self._use.grounding else ""
 
+    def _amended(self, tool: Tool, call: Written, masked: Masked, world: World, before: Call | None) -> Step | None:
+        """The call before with what the present words change in it, where the model wrote it again."""
+        if before is None or call.tool != before.tool:
+            return None
+        same = {name for name, value in call.args.items() if _plain(before.args.get(name)) == _plain(value)}
+        changed = Written(call.tool, {name: value for name, value in call.args.items() if name not in same})
+        new, spans = self._grounded(tool, changed, masked, world, alone=False)
+        lacking = [name for name in tool.schema.required if name not in new and name in before.args]
+        if not (same or lacking) or not (new or spans):
+            return None
+        again = before
+        for index in spans.values():
+            again = with_value(again, masked.spans[index], world)
+        return step_for(tool, {**again.args, **new}, {}, masked, world, "model")
+
     def _ground(self, tool: Tool, call: Written, masked: Masked, world: World, *, alone: bool) -> Step:
+        words, chosen = self._grounded(tool, call, masked, world, alone=alone)
+        if alone:
+            self._complete(tool, sayable(tool, world.skills), words, chosen, masked, world)
+        words = {name: trimmed(name, value, masked, chosen) for name, value in words.items()}
+        return step_for(tool, words, chosen, masked, world, "model")
+
+    def _grounded(
+        self, tool: Tool, call: Written, masked: Masked, world: World, *, alone: bool
+    ) -> tuple[dict[str, Any], dict[str, int]]:
+        """What the sentence carries of what the model wrote: words by argument, and spans by slot."""
         names = sayable(tool, world.skills)
         words: dict[str, Any] = {}
         chosen: dict[str, int] = {}
@@ -211,10 +252,7 @@ class Planner:
                 words[name] = value
             elif (kept := grounded(name, value, masked.said, world)) is not None:
                 words[name] = kept
-        if alone:
-            self._complete(tool, names, words, chosen, masked, world)
-        words = {name: trimmed(name, value, masked, chosen) for name, value in words.items()}
-        return step_for(tool, words, chosen, masked, world, "model")
+        return words, chosen
 
 
 def _asked_for(tool: Tool, text: str) -> bool:
@@ -242,6 +280,7 @@ class _Attempt:
 
     written: str = ""
     usage: Usage | None = None
+    amends: bool = False
     reply: ReplyReader = field(default_factory=lambda: ReplyReader())
 
 
@@ -279,6 +318,10 @@ def joined(steps: Sequence[Step]) -> Step:
         return Step(kind="call", calls=tuple(calls), via=steps[-1].via)
     about, step = asking
     return step.model_copy(update={"calls": tuple(calls), "about": about})
+
+
+def _plain(value: object) -> str:
+    return ", ".join(map(str, value)).casefold() if isinstance(value, list) else str(value).casefold()
 
 
 def _refers(call: Call) -> bool:

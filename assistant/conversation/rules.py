@@ -22,7 +22,7 @@ from assistant.conversation.planner import joined
 from assistant.conversation.recalling import asked_of, content_of
 from assistant.conversation.referring import TAKING, before_it, named_as_shown, pointed, spelled_out
 from assistant.conversation.sessions import LEANING, Exchange, OpenQuestion, Sessions
-from assistant.conversation.spans import Masked, halves, mask
+from assistant.conversation.spans import TOKEN, Masked, halves, mask
 from assistant.models import Call, Language, Step, Turn
 from assistant.skillkit.loader import Skills
 
@@ -150,7 +150,7 @@ class Rules:
             return Followed(step if two else settled(step, heard))
         if heard.leaning:
             return heard.leaning
-        parts = self.by_parts(heard.masked, heard.world, heard.language)
+        parts = self.by_parts(heard.masked, heard.world, heard.language) or self._reasoned(heard)
         return Followed(parts) if parts else None
 
     def by_template(self, masked: Masked, world: World, language: Language) -> Step | None:
@@ -172,6 +172,17 @@ class Rules:
             if all(step is not None and step.calls and step.kind == "call" for step in steps):
                 return joined([step for step in steps if step is not None])
         return None
+
+    def _reasoned(self, heard: Heard) -> Step | None:
+        """Something that goes, and why: "the plant reminder can go, my neighbour waters them"."""
+        head, comma, why = heard.text.replace("，", ",").rpartition(",")
+        if not comma or not phrases(heard.language)["reason"].match(why.strip()):
+            return None
+        masked = mask(head, heard.world.now)
+        match = self._sentences.match(masked, heard.language, heard.world.user)
+        if match is None or match.tool.partition(".")[2] not in TAKING or match.literal < _SURE[heard.language]:
+            return None
+        return settled(self.step_of(match, masked, heard.world, heard.language), heard)
 
     def half(self, masked: Masked, world: World, language: Language) -> Half | None:
         """Two requests of which a template knows one."""
@@ -208,7 +219,7 @@ class Rules:
             return completed(step, step.choices[number], heard.masked, heard.world)
         if question.suspended:
             about = content_of(" ".join(str(value) for value in call.args.values()), heard.language)
-            if not (valued and about & content_of(heard.text, heard.language)):
+            if not valued or not (about & content_of(heard.text, heard.language) or _says_a_value(heard)):
                 return None
         elif heard.leaning and not valued and heard.leaning.step.kind != "reply":
             return None
@@ -248,6 +259,14 @@ def settled(step: Step, heard: Heard) -> Step:
 
 def _literal(heard: Heard) -> int:
     return heard.match.literal if heard.match else 0
+
+
+def _says_a_value(heard: Heard) -> bool:
+    """Whether the turn is a time or an amount alone, and no correction of what was done."""
+    how = phrases(heard.language)
+    rest = how["around"].sub(" ", re.sub(TOKEN, " ", heard.masked.text))
+    said = bool(re.search(TOKEN, heard.masked.text)) and not re.search(r"[^\W_]", rest)
+    return said and not how["sure"].search(heard.text)
 
 
 def _names_somebody(heard: Heard) -> bool:

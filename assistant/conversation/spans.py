@@ -68,6 +68,10 @@ class Masked:
         return [index for index, span in enumerate(self.spans) if fits(span, slot)]
 
 
+TOKEN = "[\ue000-\ue03f]"
+"""A pattern of such characters."""
+
+
 def token(index: int) -> str:
     """The character that stands for span `index`."""
     return chr(_FIRST + index)

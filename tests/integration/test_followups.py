@@ -254,3 +254,42 @@ async def test_the_evening_before_is_no_part_of_the_errand(talk: Talk) -> None:
     events = await talk.say("and remind me at nine the night before to clear the kitchen")
     started = next(event for event in events if event.type == "tool-started")
     assert started.args == {"text": "clear the kitchen", "when": "2026-11-26T21:00"}
+
+
+async def test_one_value_and_words_that_say_nothing_else_are_a_correction(talk: Talk) -> None:
+    await talk.say("put haircut in for Saturday at eleven")
+    assert "12:30" in await talk.reply("they've just rung, it's got to be an hour and a half later")
+    assert "27 Nov" in await talk.reply("Friday then, Saturday's too busy")
+    assert "10:00" in await talk.reply("ten suits me better, actually")
+    assert "10:30" in await talk.reply("half an hour will do")
+    assert "trim" in await talk.reply("and call it trim")
+    await talk.say("明天早上七点叫我起床")
+    assert "07:30" in await talk.reply("太早了，晚半小时")
+    assert "25日" in await talk.reply("后天吧，明天起不来")
+
+
+async def test_an_hour_is_corrected_in_its_half_of_the_day(talk: Talk) -> None:
+    await talk.say("remind me to water the plants tomorrow at eight")
+    assert "09:15" in await talk.reply("sorry, I meant quarter past nine")
+
+
+async def test_a_list_goes_on_without_an_and(talk: Talk) -> None:
+    await talk.say("put milk on the shopping list")
+    await talk.say("toothbrush too")
+    await talk.say("ooh and batteries")
+    await talk.say("scratch the milk, I've got some there")
+    left = await talk.reply("what's on the shopping list?")
+    assert "toothbrush" in left
+    assert "batteries" in left
+    assert "milk" not in left
+
+
+async def test_what_goes_may_have_a_reason(talk: Talk) -> None:
+    await talk.say("remind me to water the plants tomorrow at 6 pm")
+    assert "water the plants" in await talk.reply("oh, and the plant reminder can go, my neighbour's doing it")
+
+
+async def test_a_question_is_answered_after_small_talk(talk: Talk) -> None:
+    await talk.say("remind me to collect the parcel")
+    await talk.say("what time is it?")
+    assert "17:30" in await talk.reply("right, half past five tomorrow afternoon")
