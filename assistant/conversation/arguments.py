@@ -62,6 +62,8 @@ def step_for(
         spans = {slot: masked.spans[index] for slot, index in times.items()}
         args |= span_arguments(spans, names, world.text)
         args = {name: _of_type(names.get(name), name, value, world) for name, value in args.items()}
+        if args.get("to") and args["to"] == args.get("from_account"):
+            del args["to"]  # "75 euros need to go out of savings": nobody pays an account from itself
         if tool.declaration.effect in ("outward", "money"):
             _known_only(args, world.user)
     except AskAgain as question:

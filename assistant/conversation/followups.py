@@ -240,13 +240,15 @@ def _change(said: Leaning) -> Followed | None:
 def _only_value(text: str, said: Leaning) -> Followed | None:
     """ "Eleven suits me better", "not her, it should go to Bob", "Friday, tomorrow is too soon": one value that is not
     turned down, and beside it words that say nothing else or why."""
+    clauses = re.split(r"[,，;；。]|\.\s", text)
+    shifts = (said.how["moved_by"].search(said.masked.restore(clause.strip())) for clause in clauses)
+    if shift := next(filter(None, shifts), None):
+        return _changed(shift.group(), said)
     kept: list[str] = []
-    for clause in re.split(r"[,，;；。]|\.\s", text):
+    for clause in clauses:
         values = [(match.start(), match.group()) for match in re.finditer(TOKEN, clause)]
         values += [(start, name) for start, name, _ in mentions(clause, said.world.user)]
         values = values or _hours(clause, said.masked)
-        if shift := said.how["moved_by"].search(said.masked.restore(clause.strip())):
-            return _changed(shift.group(), said)
         fits = [(start, one) for start, one in values if not _dropped(clause, start, one, said)]
         rest = clause
         for _, value in values:

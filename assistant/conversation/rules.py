@@ -105,6 +105,12 @@ class Rules:
         masked = mask(text, world.now)
         match = self._sentences.match(masked, language, world.user)
         core_tool = partial(self._core_tool, language, world)
+        answer, question = answer_of(turn.text, language, core_tool), self._question(turn.session)
+        if question and answer == "no_and_more":
+            rest = text if match else _CLAUSES.split(text, maxsplit=1)[-1].strip()
+            other = match or self._sentences.match(mask(rest, world.now), language, world.user)
+            if other and not other.tool.startswith(_CORE):  # "hang on, what time is it?": the question stays
+                text, masked, match, answer = rest, mask(rest, world.now), other, None
         return Heard(
             said=turn.text,
             text=text,
@@ -112,11 +118,11 @@ class Rules:
             language=language,
             world=world,
             match=match,
-            answer=answer_of(turn.text, language, core_tool),
-            question=self._question(turn.session),
+            answer=answer,
+            question=question,
             focus=focus,
             undone=self._sessions.last_is_undone(turn.session),
-            undoes=match.tool == _UNDO if match else _begins_with_undo(turn.text, core_tool),
+            undoes=match.tool == _UNDO if match else _undoes(turn.text, language, core_tool),
         )
 
     def history(self, session: str, limit: int) -> list[Exchange]:
@@ -244,10 +250,12 @@ class Rules:
         return match.tool if match and match.tool.startswith(_CORE) else ""
 
 
-def _begins_with_undo(text: str, core_tool: Callable[[str], str]) -> bool:
-    """ "Take that back, I'll write it down myself": what comes after the comma says why."""
-    first, *rest = [part for part in _CLAUSES.split(text) if part.strip()] or [""]
-    return bool(rest) and core_tool(first) == _UNDO
+def _undoes(text: str, language: Language, core_tool: Callable[[str], str]) -> bool:
+    """ "Take that back, I'll write it down myself", 周二不行，撤销刚才那步: beside the comma stands why."""
+    first, *rest = [part.strip() for part in _CLAUSES.split(text) if part.strip()] or [""]
+    if rest and core_tool(first) == _UNDO:
+        return True
+    return len(rest) == 1 and core_tool(rest[0]) == _UNDO and bool(phrases(language)["reason"].match(first))
 
 
 def settled(step: Step, heard: Heard) -> Step:

@@ -293,3 +293,9 @@ async def test_a_question_is_answered_after_small_talk(talk: Talk) -> None:
     await talk.say("remind me to collect the parcel")
     await talk.say("what time is it?")
     assert "17:30" in await talk.reply("right, half past five tomorrow afternoon")
+
+
+async def test_a_question_stays_open_over_another_request(talk: Talk) -> None:
+    await talk.say("remind me to pick up the cake")
+    assert "New York" in await talk.reply("hang on, what time is it in New York?")
+    assert "cake" in await talk.reply("ok so the cake, tomorrow at six pm")
