@@ -10,11 +10,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, time, timedelta
+from datetime import timedelta
 from typing import Any
 
-from assistant.conversation.arguments import PEOPLE, World, person
-from assistant.conversation.filling import ENDS, STARTS, money
+from assistant.conversation.arguments import PEOPLE, World
+from assistant.conversation.changes import shifted, with_person, with_value
 from assistant.conversation.focus import Focus, Shown, title
 from assistant.conversation.people import known, mentions
 from assistant.conversation.phrases import first_group, phrases
@@ -23,11 +23,12 @@ from assistant.conversation.referring import chosen, taking_tool
 from assistant.conversation.spans import TOKEN, Masked
 from assistant.errors import AskAgain, Rejected
 from assistant.models import Call, Language, Step
-from assistant.values import Duration, Impossible, Interval, Moment, Money, Number, Period, Span, format_duration, parse
+from assistant.values import Duration, Impossible, Moment, Number, Span, parse
 
 _CLOCK = re.compile(r"^(?:at )?\d{1,2}(?::\d\d)?$")
 _SHIFTS = {"day_after": 1, "day_before": -1, "week_after": 7, "week_before": -7}
 _HOURS = 24
+_NAME_WORDS = 3
 _BESIDE = 3
 """So many letters beside a corrected time are no request of their own."""
 _PROPERTIES = {
@@ -287,20 +288,28 @@ def _changed(new: str, said: Leaning) -> Followed | None:
     new = new.strip(" ，,。.的")
     words = said.masked.restore(new)
     if days := next((days for name, days in _SHIFTS.items() if said.how[name].match(words)), 0):
-        return _done([_shifted(call, timedelta(days=days)) for call in said.before], said)
+        return _done([shifted(call, timedelta(days=days)) for call in said.before], said)
     if moved := said.how["moved_by"].match(words):
         length = parse(moved["length"], said.world.now)
         if isinstance(length, Duration):
             by = length.length if moved["later"] else -length.length
-            return _done([_shifted(call, by) for call in said.before], said)
+            return _done([shifted(call, by) for call in said.before], said)
     if span := _value(new, words, said.masked, said.world):
         if isinstance(span.value, Impossible):
             why = said.world.text(span.value.why, **span.value.data)
             raise Rejected("conversation.impossible_time", what=span.text, why=why)
         return _done([with_value(call, span, said.world) for call in said.before], said)
     if known(words, said.world.user):
-        return _done([_with_person(call, words, said.world) for call in said.before], said)
+        return _done([with_person(call, words, said.world) for call in said.before], said)
+    if not said.acted and len(words.split()) <= _NAME_WORDS:
+        return _done([_with_name(call, words) for call in said.before], said)
     return None
+
+
+def _with_name(call: Call, words: str) -> Call:
+    """The same question about another place or list."""
+    name = next((name for name in ("place", "list") if call.args.get(name)), None)
+    return Call(tool=call.tool, args={**call.args, name: words}) if name else call
 
 
 def _value(new: str, said: str, masked: Masked, world: World) -> Span | None:
@@ -319,80 +328,3 @@ def _done(calls: list[Call], said: Leaning) -> Followed | None:
     if calls == list(said.before):
         return None
     return Followed(Step(kind="call", calls=tuple(calls), via="intent"), replaces=said.acted)
-
-
-def with_value(call: Call, span: Span, world: World) -> Call:
-    """The call with a time, an amount or a duration replaced; what depends on it moves with it."""
-    args = dict(call.args)
-    value = span.value
-    if isinstance(value, Money | Number) and "amount" in args:
-        args["amount"] = money(value, span.text)
-    elif isinstance(value, Duration):
-        args |= _lasting(call, value, world)
-    elif isinstance(value, Moment | Interval | Period):
-        args |= _moved(args, value, span.text)
-    return Call(tool=call.tool, args=args)
-
-
-def _lasting(call: Call, value: Duration, world: World) -> dict[str, Any]:
-    """A duration, or the end that it means."""
-    if "duration" in call.args:
-        return {"duration": format_duration(value.length)}
-    properties = world.skills.tool(call.tool).schema.properties
-    start = call.args.get("start")
-    if "end" not in properties or not isinstance(start, str) or "T" not in start:
-        return {}
-    return {"end": (datetime.fromisoformat(start) + value.length).isoformat(timespec="minutes")}
-
-
-def _moved(args: Mapping[str, Any], value: Moment | Interval | Period, words: str) -> dict[str, Any]:
-    """The start at its new time, the end moved with it; the day stays where only a time was said, and vice versa."""
-    start = next((name for name in STARTS if isinstance(args.get(name), str)), None)
-    end = next((name for name in ENDS if isinstance(args.get(name), str)), None)
-    name = start or end
-    if name is None:
-        return {}
-    if isinstance(value, Period):
-        days = {start: value.start, end: value.end}
-        return {one: _like(str(args[one]), datetime.combine(day, time.min)) for one, day in days.items() if one}
-    at = value.start if isinstance(value, Interval) else value.at
-    old = datetime.fromisoformat(str(args[name]))
-    at = at.replace(tzinfo=old.tzinfo)
-    if isinstance(value, Moment) and not value.dated:
-        near = parse(words, old - timedelta(hours=6))  # "quarter past nine" for 8:15 is no evening
-        at = datetime.combine(old.date(), (near if isinstance(near, Moment) else value).at.time(), old.tzinfo)
-    elif isinstance(value, Moment) and value.precision == "day":
-        at = datetime.combine(at.date(), old.time(), old.tzinfo)
-    moved = {name: _like(str(args[name]), at)}
-    if start and end:
-        later = datetime.fromisoformat(str(args[end])) + (at - old)
-        moved[end] = _like(str(args[end]), value.end if isinstance(value, Interval) else later)
-    if isinstance(value, Moment | Interval) and value.recurrence and "recurrence" in args:
-        moved["recurrence"] = value.recurrence
-    return moved
-
-
-def _shifted(call: Call, by: timedelta) -> Call:
-    moved = {
-        name: _like(value, datetime.fromisoformat(value) + by)
-        for name, value in call.args.items()
-        if name in (*STARTS, *ENDS) and isinstance(value, str) and _iso(value)
-    }
-    return Call(tool=call.tool, args={**call.args, **moved})
-
-
-def _iso(value: str) -> bool:
-    return bool(re.match(r"\d{4}-\d\d-\d\d", value))
-
-
-def _like(old: str, new: datetime) -> str:
-    """`new` written as `old` is: a day, or a time."""
-    return new.isoformat(timespec="minutes") if "T" in old else new.date().isoformat()
-
-
-def _with_person(call: Call, said: str, world: World) -> Call:
-    name = next((name for name in call.args if name in PEOPLE), None)
-    if name is None:
-        return call
-    who = person(said, world.user, name)
-    return Call(tool=call.tool, args={**call.args, name: [who] if isinstance(call.args[name], list) else who})

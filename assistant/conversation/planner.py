@@ -12,10 +12,10 @@ from typing import Any
 
 from assistant.conversation import prompt
 from assistant.conversation.arguments import ACCOUNTS, PEOPLE, World, moved, step_for
+from assistant.conversation.changes import with_value
 from assistant.conversation.claims import claims_a_deed
 from assistant.conversation.examples import Examples
 from assistant.conversation.filling import sayable
-from assistant.conversation.followups import with_value
 from assistant.conversation.grammar import Written, read_calls, step_grammar
 from assistant.conversation.grounding import (
     SPANNED,
