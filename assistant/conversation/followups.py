@@ -163,7 +163,11 @@ def _added(said: Leaning) -> Followed | None:
     """The same for one thing more: "and eggs" after "add milk to the shopping list"."""
     call = said.before[-1]
     bare = said.how["opening"].sub("", said.text)
-    added = next((new for one in (said.text, bare) if (new := first_group(said.how["add"].match(one)))), "")
+    clauses = said.clauses
+    if len(clauses) > 1 and said.how["reason"].match(clauses[-1]):
+        bare = clauses[-2]  # "and eggs, we are nearly out of them"
+    found = (first_group(said.how["add"].match(one)) for one in dict.fromkeys((bare, said.text)))
+    added = next(filter(None, found), "")
     if not added or said.effect != "write" or not {"text", "list"} <= call.args.keys():
         return None
     one_more = Call(tool=call.tool, args={**call.args, "text": said.masked.restore(added)})
