@@ -39,11 +39,12 @@ def answer_of(text: str, language: Language, tool_of: Callable[[str], str]) -> A
 
 
 def _assents(text: str, language: Language) -> bool:
-    """Whether all the words are words of a yes, at least one of which is one by itself; a question is none."""
+    """Whether all the words are words of a yes, at least one of which is one by itself; a question is none, nor that
+    the user will do it."""
     how = phrases(language)
     said = text.strip()
-    asks = said.endswith(("?", "？")) or how["asks_you"].search(said)
-    return not asks and bool(how["consent"].search(said) and how["assent"].fullmatch(said))
+    other = said.endswith(("?", "？")) or how["no_assent"].search(said)
+    return not other and bool(how["consent"].search(said) and how["assent"].fullmatch(said))
 
 
 def _plain(clause: str, language: Language) -> str:
