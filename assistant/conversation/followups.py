@@ -75,12 +75,16 @@ class Leaning:
     @property
     def clauses(self) -> list[str]:
         """The parts of the sentence between its commas."""
-        return [part.strip() for part in re.split(r"[,，;；。]|\.\s", self.text) if part.strip()]
+        return _clauses(self.text)
 
     @property
     def acted(self) -> bool:
         """Whether what was done before changed something."""
         return self.effect != "read"
+
+
+def _clauses(text: str) -> list[str]:
+    return [part.strip() for part in re.split(r"[,，;；。]|\.\s", text) if part.strip()]
 
 
 def followed(masked: Masked, language: Language, focus: Focus, world: World, *, undone: bool) -> Followed | None:
@@ -245,8 +249,8 @@ def _change(said: Leaning) -> Followed | None:
 def _only_value(text: str, said: Leaning) -> Followed | None:
     """ "Eleven suits me better", "not her, it should go to Bob", "Friday, tomorrow is too soon": one value that is not
     turned down, and beside it words that say nothing else or why."""
-    clauses = re.split(r"[,，;；。]|\.\s", text)
-    shifts = (said.how["moved_by"].search(said.masked.restore(clause.strip())) for clause in clauses)
+    clauses = _clauses(text)
+    shifts = (said.how["moved_by"].search(said.masked.restore(clause)) for clause in clauses)
     if shift := next(filter(None, shifts), None):
         return _changed(shift.group(), said)
     kept: list[str] = []
@@ -261,7 +265,7 @@ def _only_value(text: str, said: Leaning) -> Followed | None:
         rest = re.sub(r"[\W_]+", "", said.how["around"].sub(" ", rest))
         if fits and len(rest) > _BESIDE:
             return None
-        if not values and len(rest) > _BESIDE and not said.how["reason"].match(clause.strip()):
+        if not values and len(rest) > _BESIDE and not said.how["reason"].match(clause):
             return None
         kept += [value for _, value in sorted(fits)]
     return _changed(kept[-1], said) if kept else None

@@ -350,3 +350,25 @@ async def test_an_answer_without_a_language_of_its_own_keeps_the_conversations(t
 async def test_a_filler_is_dropped_and_no_part_of_a_word(talk: Talk, text: str) -> None:
     plan = await talk.services.conversation.plan(text)
     assert (plan.via, [call.tool for call in plan.calls]) == ("intent", ["banking.balance"])
+
+
+@pytest.mark.parametrize(
+    "talk",
+    [
+        [
+            act("calendar.create_event", title="budget meeting", start="at half past two"),
+            act("calendar.create_event", title="the company needs the whole morning for that"),
+        ]
+    ],
+    indirect=True,
+)
+async def test_a_call_that_the_model_writes_again_replaces_the_one_before(talk: Talk) -> None:
+    await talk.say("put a budget meeting in my calendar for Wednesday at 10")
+    said = await talk.reply("the caterers can only come to the budget meeting at half past two")
+    assert "Wed 25 Nov" in said
+    assert "14:30" in said
+    listed = await talk.reply("what's in my calendar on Wednesday?")
+    assert listed.count("budget meeting") == 1
+    assert "10:00" not in listed
+    await talk.say("the company needs the whole morning for that")
+    assert "budget meeting" in await talk.reply("what's in my calendar on Wednesday?")
