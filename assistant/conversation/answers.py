@@ -31,7 +31,7 @@ def answer_of(text: str, language: Language, tool_of: Callable[[str], str]) -> A
         return None
     if set(kinds) <= _YES:
         return "yes"
-    if set(kinds) <= _NO:
+    if set(kinds) <= _YES | _NO and kinds[-1] in _NO:  # "ok, I'll sleep on it"
         return "no"
     if kinds[0] in _NO:
         return "no_and_more"

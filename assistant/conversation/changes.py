@@ -45,6 +45,8 @@ def _moved(args: Mapping[str, Any], value: Moment | Interval | Period, words: st
     if name is None:
         return {}
     if isinstance(value, Period):
+        if value.start != value.end and datetime.fromisoformat(str(args[name])).time() != time.min:
+            return {}  # "November" is no time of a dinner
         days = {start: value.start, end: value.end}
         return {one: _like(str(args[one]), datetime.combine(day, time.min)) for one, day in days.items() if one}
     at = value.start if isinstance(value, Interval) else value.at

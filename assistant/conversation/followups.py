@@ -279,6 +279,7 @@ def _dropped(clause: str, start: int, value: str, said: Leaning) -> bool:
 def _hours(text: str, masked: Masked) -> list[tuple[int, str]]:
     """The numbers that may be hours, where they stand: "eleven's better"."""
     numbers = [span.text for span in masked.spans if isinstance(span.value, Number) and 1 < span.value.value <= _HOURS]
+    numbers += re.findall(r"\w+(?=['’]s\b)", text)[:1]  # what is no hour changes nothing
     return [(match.start(), number) for number in numbers if (match := re.search(rf"(?<!\w){re.escape(number)}", text))]
 
 
@@ -325,7 +326,7 @@ def _value(new: str, said: str, masked: Masked, world: World) -> Span | None:
     if re.fullmatch(TOKEN, new):
         return masked.spans[ord(new) - 0xE000]
     number = next((span for span in masked.spans if span.text == said and isinstance(span.value, Number)), None)
-    if number or _CLOCK.match(said):
+    if number or _CLOCK.match(said) or said.isalpha():
         words = f"at {said.removeprefix('at ')}"
         at = parse(words, world.now)
         return Span(0, 0, words, at) if isinstance(at, Moment) else number

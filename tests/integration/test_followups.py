@@ -261,7 +261,8 @@ async def test_one_value_and_words_that_say_nothing_else_are_a_correction(talk: 
     assert "12:30" in await talk.reply("they've just rung, it's got to be an hour and a half later")
     assert "27 Nov" in await talk.reply("Friday then, Saturday's too busy")
     assert "10:00" in await talk.reply("ten suits me better, actually")
-    assert "10:30" in await talk.reply("half an hour will do")
+    assert "11:00" in await talk.reply("eleven's better, though")
+    assert "11:30" in await talk.reply("half an hour will do")
     assert "trim" in await talk.reply("and call it trim")
     await talk.say("明天早上七点叫我起床")
     assert "07:30" in await talk.reply("太早了，晚半小时")
@@ -299,3 +300,16 @@ async def test_a_question_stays_open_over_another_request(talk: Talk) -> None:
     await talk.say("remind me to pick up the cake")
     assert "New York" in await talk.reply("hang on, what time is it in New York?")
     assert "cake" in await talk.reply("ok so the cake, tomorrow at six pm")
+
+
+async def test_an_ok_before_a_no_is_no_yes(talk: Talk) -> None:
+    await talk.say("send an email to Anna Weber saying that I will be late")
+    await talk.say("ok, I'll sleep on it")
+    assert not await talk.services.outbox.list()
+    assert not talk.services.approvals.pending("s")
+
+
+async def test_a_month_is_no_time_of_a_dinner(talk: Talk) -> None:
+    await talk.say("put dinner with Lan in for Wednesday at seven in the evening")
+    await talk.say("no, November")
+    assert "19:00" in await talk.reply("what's in my calendar on Wednesday?")
