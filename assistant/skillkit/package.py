@@ -92,8 +92,9 @@ def _imported(folder: Path, name: str) -> ModuleType:
 
 def _forget(name: str) -> None:
     full = f"{PACKAGE}.{name}"
-    for module in [one for one in sys.modules if one == full or one.startswith(f"{full}.")]:
-        del sys.modules[module]
+    for module in list(sys.modules):  # a copy: threads import while this looks
+        if module == full or module.startswith(f"{full}."):
+            del sys.modules[module]
 
 
 def _where(error: BaseException, folder: Path) -> str:
