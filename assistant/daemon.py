@@ -108,7 +108,7 @@ async def assemble(
     audit = Audit(ledger, clock, config.audit.bodies)
     models = ModelStore(paths, config.engine)
     engine, model = (None, scripted) if scripted else _model(paths, config, models, stack)
-    skills = await _skills(paths, config, catalogue, stack)
+    skills = await _skills(paths, config, catalogue, stack, kept)
     users = UserFile(paths.profile_file, partial(_contacts_folder, skills, paths))
     crew = Crew(skills, language)
     schedules = SqlSchedules(db, clock, crew.fire)
@@ -217,9 +217,9 @@ def _sessions(db: Database, clock: Clock, config: Config) -> Sessions:
     return sessions
 
 
-async def _skills(paths: Paths, config: Config, catalogue: Catalogue, stack: AsyncExitStack) -> Skills:
+async def _skills(paths: Paths, config: Config, catalogue: Catalogue, stack: AsyncExitStack, kept: Kept) -> Skills:
     skills = Skills()
-    skills.load_bundled(bundled("skills"), config.skills)
+    skills.load_bundled(bundled("skills"), config.skills, kept)
     find_external(skills, paths, config.skills, data=paths.data / _SKILL_DATA)
     skills.report_unknown(config.skills, paths.config_file)
     stack.push_async_callback(skills.aclose)

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from assistant.config import SkillSettings
 from assistant.errors import ConfigError, NotFound, Rejected, SkillFailed
+from assistant.kept import Kept
 from assistant.models import Operation, Prepared, canonical
 from assistant.skillkit.context import Context
 from assistant.skillkit.declare import Result, Uncertain
@@ -263,14 +264,14 @@ class Skills:
     loaded: dict[str, Skill] = field(default_factory=dict)
     """Those that are enabled and sound."""
 
-    def load_bundled(self, folder: Path, enabled: Mapping[str, SkillSettings]) -> None:
+    def load_bundled(self, folder: Path, enabled: Mapping[str, SkillSettings], kept: Kept | None = None) -> None:
         """Load every folder below `folder` that holds a `skill.yaml`; `enabled` is the `skills` part of the settings.
 
         A broken skill goes to `problems`; the others run.
         """
         for one in folders_in(folder):
             try:
-                manifest = manifest_of(one)
+                manifest = manifest_of(one, kept)
                 chosen = enabled.get(manifest.name, SkillSettings())
                 on = manifest.enabled if chosen.enabled is None else chosen.enabled
                 if self.claim(Known(manifest, one, bundled=True, enabled=on)) and on:

@@ -15,6 +15,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from assistant.errors import ConfigError
+from assistant.kept import Kept
 from assistant.models import Effect, Value
 from assistant.skillkit.marked import dotted, line_of, parse
 from assistant.skillkit.problems import Fault
@@ -154,12 +155,13 @@ def name_fault(name: str) -> str:
     return "reserved_name" if name in RESERVED else ""
 
 
-def read_manifest(folder: Path) -> Manifest:
+def read_manifest(folder: Path, kept: Kept | None = None) -> Manifest:
     """Read and check `folder/skill.yaml`. Raises ConfigError with file, line, key and problem."""
     file = folder / "skill.yaml"
     try:
         text = file.read_text(encoding="utf-8")
-        return Manifest.model_validate(YAML(typ="safe", plug_ins=[]).load(text))
+        tree = (kept or Kept()).of(f"manifest.{folder.name}", [text], lambda: YAML(typ="safe", plug_ins=[]).load(text))
+        return Manifest.model_validate(tree)
     except OSError as error:
         raise ConfigError("config.unreadable", file=str(file), problem=error.strerror or str(error)) from error
     except UnicodeDecodeError as error:

@@ -16,6 +16,7 @@ from types import ModuleType
 from typing import Any
 
 from assistant.errors import ConfigError
+from assistant.kept import Kept
 from assistant.skillkit.manifest import Manifest, ToolDeclaration, read_manifest
 from assistant.skillkit.problems import Fault, SkillProblem
 from assistant.skillkit.schema import ToolSchema, from_function
@@ -39,10 +40,10 @@ class Package:
     starts: Function | None = None
 
 
-def manifest_of(folder: Path) -> Manifest:
+def manifest_of(folder: Path, kept: Kept | None = None) -> Manifest:
     """The folder's manifest, whose name must be the folder's. Raises SkillProblem."""
     try:
-        manifest = read_manifest(folder)
+        manifest = read_manifest(folder, kept)
     except ConfigError as error:
         raise SkillProblem(error.code, name=folder.name, folder=folder, **error.data) from error
     if manifest.name != folder.name:
