@@ -6,6 +6,7 @@ import difflib
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -71,6 +72,14 @@ class ApprovalSettings(_Section):
     hold_s: float = Field(10, ge=0)
 
 
+class LimitSettings(_Section):
+    """From where on a yes is not enough. Amounts are in the payment's own currency."""
+
+    money_per_act: Decimal = Field(Decimal(500), ge=0)
+    money_per_day: Decimal = Field(Decimal(1000), ge=0)
+    acts_per_hour: int = Field(30, ge=1)
+
+
 class OutboxSettings(_Section):
     """How outward acts are tried again."""
 
@@ -120,6 +129,7 @@ class Config(_Section):
     engine: EngineSettings = EngineSettings()
     conversation: ConversationSettings = ConversationSettings()
     approvals: ApprovalSettings = ApprovalSettings()
+    limits: LimitSettings = LimitSettings()
     outbox: OutboxSettings = OutboxSettings()
     server: ServerSettings = ServerSettings()
     notify: NotifySettings = NotifySettings()

@@ -12,8 +12,9 @@ import os
 import secrets as random_secrets
 import signal
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import IO, Any
@@ -23,8 +24,10 @@ from assistant.automation.schedules import SqlSchedules
 from assistant.clock import SystemClock
 from assistant.config import Config, Loaded
 from assistant.conversation.conversation import Conversation
+from assistant.conversation.deciding import Plans
 from assistant.conversation.examples import Examples
 from assistant.conversation.execute import Executor
+from assistant.conversation.extracting import Extractor
 from assistant.conversation.intents import Sentences
 from assistant.conversation.planner import Planner, Switches
 from assistant.conversation.running import RunningTurns
@@ -41,10 +44,11 @@ from assistant.models import Language
 from assistant.notify.announce import Announcer, DesktopNotifications
 from assistant.notify.bus import EventBus
 from assistant.paths import Paths
-from assistant.ports import Clock, LanguageModel
+from assistant.ports import Clock, LanguageModel, Users
 from assistant.resources import bundled
 from assistant.safety.approvals import Approvals
 from assistant.safety.audit import Audit
+from assistant.safety.limits import Limits
 from assistant.safety.outbox import SqlOutbox
 from assistant.safety.secrets import open_secrets
 from assistant.server.app import make_app
@@ -85,6 +89,16 @@ async def serve(paths: Paths, loaded: Loaded, *, foreground: bool = True) -> Non
         _log.info("stopping")
 
 
+@dataclass(frozen=True)
+class Instead:
+    """What a bench puts in the place of a part."""
+
+    planner: Plans | None = None
+    skills: Skills | None = None
+    users: Users | None = None
+    payees: Callable[[], Collection[str]] = frozenset
+
+
 async def assemble(
     paths: Paths,
     config: Config,
@@ -94,6 +108,7 @@ async def assemble(
     clock: Clock | None = None,
     scripted: LanguageModel | None = None,
     switches: Switches | None = None,
+    instead: Instead | None = None,
 ) -> Services:
     """Make all parts and start what runs by itself; `stack` stops them. The rest is for tests and benches."""
     clock = clock or SystemClock(config.assistant.zone)
@@ -108,23 +123,13 @@ async def assemble(
     audit = Audit(ledger, clock, config.audit.bodies)
     models = ModelStore(paths, config.engine)
     engine, model = (None, scripted) if scripted else _model(paths, config, models, stack)
-    skills = await _skills(paths, config, catalogue, stack, kept)
-    users = UserFile(paths.profile_file, partial(_contacts_folder, skills, paths))
+    instead = instead or Instead()
+    skills = instead.skills or await _skills(paths, config, catalogue, stack, kept)
+    users = instead.users or UserFile(paths.profile_file, partial(_contacts_folder, skills, paths))
     crew = Crew(skills, language)
     schedules = SqlSchedules(db, clock, crew.fire)
     approvals = Approvals(ledger, clock, await key, config.approvals.expire_s, audit=audit)
-    outbox = SqlOutbox(
-        db=ledger,
-        clock=clock,
-        settings=config.outbox,
-        hold_s=config.approvals.hold_s,
-        audit=audit,
-        bus=bus,
-        handlers=crew,
-        text=catalogue.text,
-        unfinished=approvals.unfinished,
-        language=language,
-    )
+    outbox = _outbox(config, ledger, clock, audit, bus, crew, catalogue, approvals, language)
     crew.contexts = contexts = Contexts(
         clock=clock,
         catalogue=catalogue,
@@ -139,8 +144,13 @@ async def assemble(
         notify=Announcer(bus, DesktopNotifications(config.assistant.name) if config.notify.desktop else None),
     )
     sessions = _sessions(db, clock, config)
-    kept = Kept(paths.state / "kept")
-    conversation = _conversation(config, skills, contexts, sessions, approvals, audit, users, kept, switches)
+    limits = Limits(ledger, clock, config.limits, instead.payees)
+    executor = Executor(
+        skills=skills, contexts=contexts, approvals=approvals, sessions=sessions, audit=audit, limits=limits
+    )
+    conversation = _conversation(
+        config, executor, contexts, sessions, approvals, skills, users, kept, switches, instead.planner
+    )
     running = RunningTurns(bus, catalogue, clock)
     await _keep_running(stack, outbox.run, "outbox")
     await schedules.start()
@@ -167,6 +177,31 @@ async def assemble(
     )
 
 
+def _outbox(
+    config: Config,
+    ledger: Database,
+    clock: Clock,
+    audit: Audit,
+    bus: EventBus,
+    crew: Crew,
+    catalogue: Catalogue,
+    approvals: Approvals,
+    language: Language,
+) -> SqlOutbox:
+    return SqlOutbox(
+        db=ledger,
+        clock=clock,
+        settings=config.outbox,
+        hold_s=config.approvals.hold_s,
+        audit=audit,
+        bus=bus,
+        handlers=crew,
+        text=catalogue.text,
+        unfinished=approvals.unfinished,
+        language=language,
+    )
+
+
 def _planner(
     model: LanguageModel, skills: Skills, sentences: Sentences, config: Config, switches: Switches, kept: Kept
 ) -> Planner:
@@ -175,6 +210,7 @@ def _planner(
         model,
         Shortlist(skills.tools(), lambda: sentences.examples, examples.by_tool, kept),
         examples,
+        Extractor(model, skills),
         name=config.assistant.name,
         size=config.conversation.shortlist,
         max_tokens=config.engine.max_output_tokens,
@@ -184,21 +220,21 @@ def _planner(
 
 def _conversation(
     config: Config,
-    skills: Skills,
+    executor: Executor,
     contexts: Contexts,
     sessions: Sessions,
     approvals: Approvals,
-    audit: Audit,
-    users: UserFile,
+    skills: Skills,
+    users: Users,
     kept: Kept,
     switches: Switches | None,
+    planner: Plans | None,
 ) -> Conversation:
     switches = switches or Switches()
     sentences = Sentences([bundled_sentences(), *skills.sentence_files()], skills.planned, kept)
-    executor = Executor(skills=skills, contexts=contexts, approvals=approvals, sessions=sessions, audit=audit)
     return Conversation(
         sentences=sentences,
-        planner=_planner(contexts.model, skills, sentences, config, switches, kept),
+        planner=planner or _planner(contexts.model, skills, sentences, config, switches, kept),
         executor=executor,
         sessions=sessions,
         approvals=approvals,

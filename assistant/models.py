@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Literal
@@ -31,7 +30,7 @@ class Value(BaseModel):
 
 
 class Label(StrEnum):
-    """Where a value came from, best first. Joining values keeps the worst."""
+    """Where a value came from, best first. Joining values (`safety.provenance.join`) keeps the worst."""
 
     USER = "user"
     PROFILE = "profile"
@@ -52,16 +51,8 @@ class Origin(Value):
     label: Label
     source: str = ""
     """For people: `email <id> from x@y`, `email.search`, a file's name."""
-
-
-def join(origins: Iterable[Origin]) -> Origin:
-    """The origin of something made of several parts: the worst label, all the sources that have it."""
-    parts = list(origins)
-    if not parts:
-        return Origin(label=Label.USER)
-    worst = max((part.label for part in parts), key=lambda label: label.rank)
-    sources = dict.fromkeys(part.source for part in parts if part.label is worst and part.source)
-    return Origin(label=worst, source="; ".join(sources))
+    readers: tuple[str, ...] | None = None
+    """Who may read it: addresses; None is anyone, () the user alone."""
 
 
 # --- what is said ----------------------------------------------------------------------------------------------
@@ -143,6 +134,13 @@ class Step(Value):
     """For `ask`: what is offered as an answer, in the order in which it is numbered."""
     reply: str = ""
     via: Via = "model"
+    outline: tuple[Call, ...] = ()
+    """All that the turn may call, where `calls` is only its beginning; fixed before anything is read."""
+
+    @property
+    def planned(self) -> tuple[Call, ...]:
+        """All calls that were decided on from the user's words."""
+        return self.outline or self.calls
 
 
 class Plan(Value):
@@ -170,6 +168,10 @@ def digest(data: Any) -> str:
     return hashlib.sha256(canonical(data).encode()).hexdigest()
 
 
+Trait = Literal["revocable", "lasting", "picks", "egress"]
+"""What of a tool the policy knows besides its effect: see `skillkit.manifest.ToolDeclaration`."""
+
+
 class Action(Value):
     """A tool call with validated, canonical arguments, each with its origin."""
 
@@ -180,6 +182,9 @@ class Action(Value):
     args: dict[str, Any]
     origins: dict[str, Origin] = Field(default_factory=dict)
     sensitive: tuple[str, ...] = ()
+    traits: tuple[Trait, ...] = ()
+    leaks: tuple[str, ...] = ()
+    """Whom it would show what they may not read."""
     session: str = ""
 
     @property
@@ -202,6 +207,8 @@ class Verdict(Value):
     decision: Decision
     reason: str
     data: dict[str, str] = Field(default_factory=dict)
+    proof: str = ""
+    """What must be typed besides the yes: see `Approval.proof`."""
 
 
 class PreviewField(Value):
@@ -244,6 +251,12 @@ class Approval(Value):
     """Why it is asked, in the user's language."""
     language: Language = "en"
     """The language of the turn it came from: what is said later of this act is said in it."""
+    proof: str = ""
+    """Not empty: a yes is not enough. The account whose last four characters must be typed, read elsewhere."""
+    grant: str = ""
+    """`turn:number` of what the turn's mandate allows; it can be used up (`safety.mandate`)."""
+    times: int = 0
+    """How often that may be done in all; 0 where there is no mandate."""
     state: ApprovalState = "pending"
     session: str = ""
     created_at: datetime
@@ -302,6 +315,8 @@ class Observation(Value):
     data: Any = None
     text: str = ""
     origin: Origin
+    trusted: tuple[str, ...] = ()
+    """Fields of its items that are the assistant's own structure (ids, dates), whatever the origin of the rest."""
     receipt: Receipt | None = None
 
 

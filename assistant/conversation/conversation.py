@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import re
 import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
@@ -15,37 +16,37 @@ from datetime import datetime
 from functools import partial
 
 from assistant.config import ConversationSettings
+from assistant.conversation.acting import Acting
 from assistant.conversation.arguments import World
 from assistant.conversation.claims import claims_a_deed
-from assistant.conversation.deciding import Decider
-from assistant.conversation.execute import Executor, Work
+from assistant.conversation.deciding import Decider, Plans
+from assistant.conversation.execute import Executor
 from assistant.conversation.intents import Sentences
 from assistant.conversation.language import detect, supported
-from assistant.conversation.planner import Planned, Planner
+from assistant.conversation.planner import Planned
 from assistant.conversation.record import Record
 from assistant.conversation.rules import Heard, Rules, settled
 from assistant.conversation.sessions import Sessions
 from assistant.conversation.spans import mask
 from assistant.errors import AskAgain, AssistantError, Cancelled, SkillFailed
 from assistant.events import (
-    ApprovalWanted,
     Event,
     Failed,
     ReceiptIssued,
     Token,
-    ToolFinished,
-    ToolStarted,
     TurnDone,
     TurnStarted,
 )
 from assistant.locale import Catalogue
-from assistant.models import Approval, Call, Language, Plan, Priority, Receipt, Step, Turn, UserContext
+from assistant.models import Approval, Language, Plan, Priority, Receipt, Step, Turn, UserContext
 from assistant.ports import Clock, Users
 from assistant.safety.approvals import Approvals
 from assistant.skillkit.loader import Skills
 from assistant.skillkit.planned import not_there
 
 _log = logging.getLogger(__name__)
+_PROOF = re.compile(r"(?:[•…*.\s]*)([A-Za-z0-9]{4})[.。]?", re.ASCII)
+"""What is typed besides a yes: the last four characters of an account."""
 _BARE_ANSWER = 2
 """So few words may answer a question in another script: a name, a number with its unit."""
 
@@ -57,7 +58,7 @@ class Conversation:
         self,
         *,
         sentences: Sentences,
-        planner: Planner,
+        planner: Plans,
         executor: Executor,
         sessions: Sessions,
         approvals: Approvals,
@@ -70,7 +71,8 @@ class Conversation:
     ) -> None:
         self._rules = Rules(sentences, skills, sessions, self._help)
         self._decider = Decider(planner, self._rules, templates=templates)
-        self._executor = executor
+        self.executor = executor
+        self._acting = Acting(self._decider, executor, skills, sessions, catalogue, settings.max_steps)
         self._sessions = sessions
         self._approvals = approvals
         self._skills = skills
@@ -88,11 +90,13 @@ class Conversation:
             async for event in self._guarded(self._take(turn, record), record):
                 yield event
 
-    async def decide(self, approval: str, *, approve: bool, bound_to: str | None, turn: Turn) -> AsyncIterator[Event]:
+    async def decide(
+        self, approval: str, *, approve: bool, bound_to: str | None, turn: Turn, proof: str = ""
+    ) -> AsyncIterator[Event]:
         """Answer an approval from a surface's buttons; the events are those of a turn."""
         async with self._locks[turn.session]:
             record = Record(turn, self._language(turn), time.monotonic())
-            async for event in self._guarded(self._answer(approval, approve, bound_to, turn, record), record):
+            async for event in self._guarded(self._answer(approval, approve, bound_to, turn, record, proof), record):
                 yield event
 
     async def undo(self, turn: Turn) -> AsyncIterator[Event]:
@@ -153,7 +157,7 @@ class Conversation:
                 if isinstance(piece, Planned):
                     step = settled(piece.step, heard)
                     if piece.replaces and step.kind == "call":
-                        await self._executor.withdraw(turn.session, heard.language)
+                        await self.executor.withdraw(turn.session, heard.language)
                 else:
                     yield Token(turn=turn.id, session=turn.session, text=piece)
         assert step is not None
@@ -163,6 +167,9 @@ class Conversation:
     def _short_answer(self, heard: Heard, turn: Turn, record: Record) -> AsyncIterator[Event] | None:
         """Yes, no, undo, thanks: to what waits for a yes, to the open question, or to nothing."""
         waiting = self._approvals.pending(turn.session) if turn.present else []
+        proving = [one for one in waiting if one.proof]
+        if len(proving) == 1 and (typed := _PROOF.fullmatch(turn.text.strip())):
+            return self._answer(proving[0].id, True, proving[0].bound_to, turn, record, typed[1])
         if waiting and heard.answer in ("yes", "no"):
             return self._yes_or_no(heard.answer == "yes", waiting, turn, record)
         if heard.undoes and not (heard.undone and heard.leaning):
@@ -195,7 +202,7 @@ class Conversation:
             record.said = "\n".join([*(shown.said for shown in reversed(heard.focus.shown)), record.said])
         record.data = decided.data
         if decided.replaces and decided.step.kind == "call":
-            await self._executor.withdraw(record.turn.session, heard.language)
+            await self.executor.withdraw(record.turn.session, heard.language)
         return decided.step
 
     async def _yes_or_no(
@@ -215,7 +222,7 @@ class Conversation:
     async def _follow(self, step: Step, turn: Turn, record: Record) -> AsyncIterator[Event]:
         language = record.language
         if step.kind == "call":
-            async for event in self._run(step, turn, record):
+            async for event in self._acting.run(step, record):
                 yield event
         elif step.kind == "ask":
             skill = step.calls[-1].tool.partition(".")[0]
@@ -232,74 +239,24 @@ class Conversation:
                 said = self._text(language, "conversation.nothing_done")
             yield record.say(said, step.via, record.data)
 
-    async def _run(self, step: Step, turn: Turn, record: Record) -> AsyncIterator[Event]:
-        work = Work(turn=turn, language=record.language, said=record.said)
-        spoken: list[str] = []
-        for place, call in enumerate(step.calls[: self._settings.max_steps]):
-            yield ToolStarted(turn=turn.id, session=turn.session, tool=call.tool, args=call.args, via=step.via)
-            try:
-                outcome = await self._executor.run(call, work)
-            except AskAgain as question:
-                yield ToolFinished(turn=turn.id, session=turn.session, tool=call.tool, ok=True)
-                if set(question.missing[:1]) <= self._skills.tool(call.tool).schema.properties.keys():
-                    self._sessions.ask(turn, self._interrupted(step, place, question))
-                message, _ = self._catalogue.explain(question, record.language)
-                yield record.ask(message, question.missing, question.choices)
-                return
-            except AssistantError:
-                yield ToolFinished(turn=turn.id, session=turn.session, tool=call.tool, ok=False)
-                raise
-            if isinstance(outcome, Approval):
-                yield ToolFinished(turn=turn.id, session=turn.session, tool=call.tool, ok=True)
-                yield ApprovalWanted(turn=turn.id, session=turn.session, approval=outcome)
-                spoken.append(self._text(record.language, "conversation.approval_wanted", title=outcome.prepared.title))
-            else:
-                yield ToolFinished(turn=turn.id, session=turn.session, tool=call.tool, ok=True, receipt=outcome.receipt)
-                if outcome.text and (outcome.receipt or call is step.calls[-1]):
-                    spoken.append(outcome.text)
-        data = work.observations[-1].data if work.observations else None
-        yield record.say("\n".join(spoken), step.via, data)
-
-    def _interrupted(self, step: Step, place: int, question: AskAgain) -> Step:
-        """What is left of a step that stopped at call `place` to ask: what was written before is not written again."""
-        reads = [number for number in range(place) if self._effect(step.calls[number]) == "read"]
-        kept = [*reads, *range(place, len(step.calls))]
-        calls = []
-        for number in kept:
-            args = {
-                name: value | {"$from": kept.index(value["$from"])} if _refers_to(value, kept) else value
-                for name, value in step.calls[number].args.items()
-            }
-            calls.append(Call(tool=step.calls[number].tool, args=args))
-        return step.model_copy(
-            update={
-                "kind": "ask",
-                "calls": tuple(calls),
-                "missing": question.missing,
-                "choices": question.choices,
-                "about": len(reads),
-                "reply": "",
-            }
-        )
-
-    def _effect(self, call: Call) -> str:
-        return self._skills.tool(call.tool).declaration.effect
-
     async def _answer(
-        self, approval: str, approve: bool, bound_to: str | None, turn: Turn, record: Record
+        self, approval: str, approve: bool, bound_to: str | None, turn: Turn, record: Record, proof: str = ""
     ) -> AsyncIterator[Event]:
-        decided = self._approvals.decide(approval, approve, bound_to)
+        decided = self._approvals.decide(approval, approve, bound_to, proof)
         if not approve:
             yield record.say(
                 self._text(record.language, "conversation.refused", title=decided.prepared.title), "intent"
             )
-            return
-        receipt = await self._executor.approve(decided)
-        yield ReceiptIssued(turn=turn.id, session=turn.session, receipt=receipt)
-        yield record.say(receipt.summary, "intent")
+        else:
+            done = await self.executor.approve(decided)
+            if done.receipt:
+                yield ReceiptIssued(turn=turn.id, session=turn.session, receipt=done.receipt)
+            yield record.say(done.text, "intent", done.data)
+        async for event in self._acting.answered(decided, done if approve else None, record):
+            yield event
 
     async def _undo(self, turn: Turn, record: Record) -> AsyncIterator[Event]:
-        outcome = await self._executor.undo(turn.session, record.language)
+        outcome = await self.executor.undo(turn.session, record.language)
         if isinstance(outcome, Receipt):
             yield ReceiptIssued(turn=turn.id, session=turn.session, receipt=outcome)
             yield record.say(outcome.summary, "intent")
@@ -379,7 +336,3 @@ class Conversation:
         manifests = [skill.manifest for name, skill in loaded if not self._skills.planned(name)]
         lines = [f"• {manifest.description.get(language) or manifest.description['en']}" for manifest in manifests]
         return self._text(language, "conversation.help", skills="\n".join(lines))
-
-
-def _refers_to(value: object, kept: list[int]) -> bool:
-    return isinstance(value, dict) and value.get("$from") in kept

@@ -6,20 +6,35 @@ Runs nothing. A small model that reads two requests at once forgets one of them.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from typing import Protocol
 
 from assistant.conversation.arguments import World
 from assistant.conversation.phrases import phrases
-from assistant.conversation.planner import Planned, Planner, joined
+from assistant.conversation.planner import Planned, joined
 from assistant.conversation.rules import Rules
 from assistant.conversation.sessions import Exchange
 from assistant.conversation.spans import Masked, halves, mask
-from assistant.models import Language, Priority, Step
+from assistant.conversation.work import Work
+from assistant.models import Call, Language, Priority, Step
+
+
+class Plans(Protocol):
+    """What plans: the language model behind `Planner`, or a bench's."""
+
+    @property
+    def ready(self) -> bool: ...
+    def plan(
+        self, text: str, masked: Masked, world: World, history: Sequence[Exchange], priority: Priority
+    ) -> AsyncIterator[str | Planned]: ...
+    def acts(self, text: str) -> bool: ...
+    async def filled(self, call: Call, work: Work) -> Call: ...
+    async def go_on(self, work: Work) -> Step | None: ...
 
 
 class Decider:
     """Asks the planner for as little as possible. Without `templates` (a bench) always for the whole."""
 
-    def __init__(self, planner: Planner, rules: Rules, *, templates: bool) -> None:
+    def __init__(self, planner: Plans, rules: Rules, *, templates: bool) -> None:
         self._planner = planner
         self._rules = rules
         self._templates = templates
@@ -48,6 +63,14 @@ class Decider:
             return
         async for piece in self._planner.plan(text, masked, world, history, priority):
             yield piece
+
+    async def filled(self, call: Call, work: Work) -> Call:
+        """A planned call with what it takes from earlier results. Raises AskAgain for what these don't hold."""
+        return await self._planner.filled(call, work)
+
+    async def go_on(self, work: Work) -> Step | None:
+        """What follows once all calls ran: a reply, further calls of the plan, or nothing."""
+        return await self._planner.go_on(work)
 
     async def _half(self, masked: Masked, world: World, language: Language, priority: Priority) -> Planned | None:
         """A sentence of which a template knows one half."""

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import uuid
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Sequence
 from functools import partial
 from typing import Any
 
-from assistant.conversation.origins import of_arguments
 from assistant.conversation.sessions import Sessions
+from assistant.conversation.work import Work
 from assistant.errors import AskAgain, Conflict, NotFound, PolicyDenied, Rejected, SkillFailed
 from assistant.models import (
     Action,
@@ -26,30 +25,26 @@ from assistant.models import (
     Observation,
     Origin,
     Prepared,
+    PreviewField,
     Receipt,
+    Step,
     Turn,
     Verdict,
 )
 from assistant.safety.approvals import Approvals
 from assistant.safety.audit import Audit
+from assistant.safety.limits import Limits
+from assistant.safety.mandate import Grant, Mandate, merged
 from assistant.safety.policy import effective_effect, judge
+from assistant.safety.provenance import Evidence, join, recipients
 from assistant.skillkit.contexts import Contexts
 from assistant.skillkit.declare import Result
 from assistant.skillkit.loader import Skills, Tool
 from assistant.skillkit.planned import not_there
 
 _CHOICES = 6
-
-
-@dataclass
-class Work:
-    """One turn's state while its calls run."""
-
-    turn: Turn
-    language: Language
-    said: str
-    """All that the user said that the arguments may come from: this turn, and the one it answers."""
-    observations: list[Observation] = field(default_factory=list)
+_ARGS = "args"
+"""The payload of a write that waits for a yes: its arguments, and nothing else."""
 
 
 class Executor:
@@ -63,18 +58,27 @@ class Executor:
         approvals: Approvals,
         sessions: Sessions,
         audit: Audit,
+        limits: Limits,
     ) -> None:
         self._skills = skills
         self._contexts = contexts
         self._approvals = approvals
         self._sessions = sessions
         self._audit = audit
+        self._limits = limits
         self._outbox = contexts.outbox
         self._clock = contexts.clock
         self._text = contexts.catalogue.text
 
+    def begin(self, turn: Turn, language: Language, said: str, step: Step) -> Work:
+        """The state of a turn whose calls are about to run: what it may do is fixed here, before anything is read."""
+        evidence = Evidence(said, self._contexts.user(), language, self._limits.payees())
+        if step.via == "intent":
+            evidence.shown = self._sessions.shown(turn.session)
+        return Work(turn, language, evidence, Mandate(turn.id, merged([self._grant(one) for one in step.planned])))
+
     async def run(self, call: Call, work: Work) -> Observation | Approval:
-        """Run one call. An outward one comes back as the approval it waits for.
+        """Run one call. One that needs a yes comes back as the approval it waits for.
 
         Raises AskAgain, SkillFailed, PolicyDenied.
         """
@@ -83,34 +87,44 @@ class Executor:
             raise not_there(tool.skill, partial(self._text, work.language))
         resolved = {name: self._resolve(tool, name, value, work) for name, value in call.args.items()}
         args = tool.schema.validate(resolved, self._clock.zone)
-        ids = self._skills.lookups(tool.skill)
-        action = Action(
-            id=uuid.uuid4().hex,
-            tool=tool.name,
-            effect=effective_effect(tool.declaration, args),
-            args=args,
-            origins=of_arguments(args, call.args, work.said, self._contexts.user(), work.observations, ids),
-            sensitive=tool.declaration.sensitive,
-            session=work.turn.session,
-        )
-        verdict = judge(action, present=work.turn.present)
-        self._record(action, verdict)
-        if verdict.decision is Decision.DENY:
-            reason = self._text(work.language, verdict.reason, **verdict.data)
-            raise PolicyDenied("policy.denied", tool=tool.name, reason=reason)
+        granted = work.mandate.grant(tool.name, args)
+        fixed = work.mandate.grants[granted].fixed.keys() if granted is not None else ()
+        action = self.action(tool, args, call, fixed, work)
+        verdict = self._judged(action, work, planned=granted is not None)
+        grant = ("", 0) if granted is None else (work.mandate.name(granted), work.mandate.grants[granted].times)
+        if verdict.decision is Decision.ASK and action.effect in ("read", "write"):
+            return self._propose(action, self._deferred(tool, action, work), verdict, work, grant)
         context = self._contexts.of(tool.skill, work.language, operation=action.id)
         outcome = await tool.run(context, args)
         if isinstance(outcome, Prepared):
-            reason = self._text(work.language, verdict.reason, **verdict.data)
-            return self._approvals.propose(action, outcome, reason, work.turn.session, language=work.language)
-        if action.effect in ("outward", "money"):
+            approval = self._propose(action, outcome, verdict, work, grant)
+            if verdict.decision is Decision.ASK:
+                return approval
+            observation = await self.approve(self._approvals.decide(approval.id, True, approval.bound_to))
+        elif action.effect in ("outward", "money"):
             raise SkillFailed("skill.bug", tool=tool.name, problem="acted without preparing")
-        return self._observed(tool, action, outcome, work)
+        else:
+            observation = self._observation(tool, action, outcome)
+        work.observed(observation)
+        if granted is not None:
+            work.mandate.use(granted)
+        return observation
 
-    async def approve(self, approval: Approval) -> Receipt:
-        """Redeem an approved approval and hand the act to the outbox. Raises ApprovalExpired."""
+    async def approve(self, approval: Approval) -> Observation:
+        """Redeem an approved approval and do it: what reaches somebody goes to the outbox. Raises ApprovalExpired."""
         redeemed = self._approvals.redeem(approval.id, approval.action, approval.prepared)
-        return await self._outbox.submit(redeemed)
+        if redeemed.action.effect in ("outward", "money"):
+            receipt = await self._outbox.submit(redeemed)
+            origin = Origin(label=Label.TOOL, source=redeemed.action.tool)
+            return Observation(tool=redeemed.action.tool, text=receipt.summary, origin=origin, receipt=receipt)
+        action, language = redeemed.action, redeemed.language
+        tool = self._skills.tool(action.tool)
+        result = await tool.run(
+            self._contexts.of(tool.skill, language, operation=action.id), redeemed.prepared.payload[_ARGS]
+        )
+        if isinstance(result, Prepared):
+            raise SkillFailed("skill.bug", tool=tool.name, problem="prepared what was approved already")
+        return self._observation(tool, action, result)
 
     async def withdraw(self, session: str, language: Language) -> None:
         """Take back the newest act, or what waits for a yes, because a corrected one takes its place."""
@@ -141,28 +155,136 @@ class Executor:
         self._audit.record("undone", operation=write.operation, tool=write.tool)
         return result
 
-    def _observed(self, tool: Tool, action: Action, result: Result, work: Work) -> Observation:
-        receipt = None
-        if action.effect == "write":
-            self._sessions.can_undo(work.turn.session, action.id, tool.name, result.undo)
-            receipt = Receipt(
-                operation=action.id, tool=tool.name, outcome="done", summary=result.text, at=self._clock.now()
-            )
-            self._audit.record("receipt", operation=action.id, tool=tool.name, outcome="done")
-        trusted = tool.trusted and tool.declaration.returns == "tool"
-        source = "; ".join(result.sources[:3]) or tool.name
-        origin = Origin(label=Label.TOOL if trusted else Label.UNTRUSTED, source=source)
-        observation = Observation(tool=tool.name, data=result.data, text=result.text, origin=origin, receipt=receipt)
-        work.observations.append(observation)
-        return observation
+    # --- judging -----------------------------------------------------------------------------------------------
+
+    def _grant(self, call: Call) -> Grant:
+        """What of a planned call is fixed. A reference is open: its value is yet to be read."""
+        if not self._skills.has(call.tool):
+            return Grant(call.tool, {}, frozenset())
+        schema = self._skills.tool(call.tool).schema
+        fixed = {name: value for name, value in call.args.items() if not _refers(value)}
+        return Grant(call.tool, schema.canonical(fixed, self._clock.zone), frozenset(call.args) - fixed.keys())
+
+    def action(self, tool: Tool, args: dict[str, Any], call: Call, fixed: Collection[str], work: Work) -> Action:
+        """The call with where each value comes from and who would see what: all that the policy looks at."""
+        declaration = tool.declaration
+        origins = {
+            name: self._origin(tool, name, value, call.args.get(name), name in fixed, work)
+            for name, value in args.items()
+        }
+        reached = recipients(args, declaration.reaches, self._contexts.user())
+        return Action(
+            id=uuid.uuid4().hex,
+            tool=tool.name,
+            effect=effective_effect(declaration, args),
+            args=args,
+            origins=origins,
+            sensitive=declaration.sensitive,
+            traits=declaration.traits,
+            leaks=_leaks(tool, args, origins, reached, work),
+            session=work.turn.session,
+        )
+
+    def _origin(self, tool: Tool, name: str, value: Any, raw: Any, fixed: bool, work: Work) -> Origin:
+        kind = tool.schema.argument(name).kind.name
+        if fixed:
+            return work.evidence.before.trace(name, value, kind)
+        if not _refers(raw):
+            origin = work.evidence.trace(name, value, kind)
+            chosen = origin.label is Label.TOOL and tool.declaration.picks  # ours, but picked after reading
+            return origin.model_copy(update={"label": Label.UNTRUSTED}) if chosen else origin
+        seen: Observation = work.observations[raw["$from"]]
+        if raw.get("field") in seen.trusted or name in self._skills.lookups(tool.skill):
+            return Origin(label=Label.TOOL, source=seen.tool, readers=seen.origin.readers)
+        return seen.origin
+
+    def _judged(self, action: Action, work: Work, *, planned: bool) -> Verdict:
+        verdict = judge(action, present=work.turn.present, planned=planned)
+        if verdict.decision is Decision.ALLOW and action.effect == "outward" and (work.waits or self._limits.busy()):
+            reason = "safety.verdict.behind" if work.waits else "safety.verdict.busy"
+            verdict = Verdict(decision=Decision.ASK, reason=reason, data={"tool": action.tool})
+        if verdict.decision is Decision.ASK and (why := self._limits.wanted(action, work.evidence.payees)):
+            verdict = verdict.model_copy(update={"proof": why})
+        self._audit.record(
+            "action",
+            operation=action.id,
+            tool=action.tool,
+            effect=action.effect,
+            args=action.args,
+            origins={name: origin.label for name, origin in action.origins.items()},
+            verdict=verdict.decision,
+            reason=verdict.reason,
+        )
+        if verdict.decision is Decision.DENY:
+            reason = self._text(work.language, verdict.reason, **verdict.data)
+            raise PolicyDenied("policy.denied" if planned else "policy.unplanned", tool=action.tool, reason=reason)
+        return verdict
+
+    def _propose(
+        self, action: Action, prepared: Prepared, verdict: Verdict, work: Work, grant: tuple[str, int]
+    ) -> Approval:
+        reason = self._text(work.language, verdict.reason, **verdict.data)
+        proof = ""
+        work.waits |= verdict.decision is Decision.ASK
+        if verdict.proof:
+            proof = self._limits.account_of(action, prepared)
+            reason += " " + self._text(work.language, f"safety.proof.{verdict.proof}")
+        return self._approvals.propose(
+            action, prepared, reason, work.turn.session, language=work.language, proof=proof, grant=grant
+        )
+
+    def _deferred(self, tool: Tool, action: Action, work: Work) -> Prepared:
+        """A read or a write that is asked about: shown as it will be called."""
+        fields = tuple(
+            PreviewField(name=name, value=_shown(value), origin=action.origins.get(name))
+            for name, value in action.args.items()
+        )
+        title = self._text(work.language, "safety.deferred", tool=tool.name, what=tool.schema.description)
+        return Prepared(title=title, fields=fields, payload={_ARGS: action.args})
+
+    # --- done --------------------------------------------------------------------------------------------------
+
+    def _observation(self, tool: Tool, action: Action, result: Result) -> Observation:
+        receipt = self._receipt(tool, action, result) if action.effect == "write" else None
+        declaration = tool.declaration
+        trusted = tool.trusted and declaration.returns == "tool"
+        return Observation(
+            tool=tool.name,
+            data=result.data,
+            text=result.text,
+            origin=Origin(
+                label=Label.TOOL if trusted else Label.UNTRUSTED,
+                source="; ".join(result.sources[:3]) or tool.name,
+                readers=None if declaration.public else _readers(result.data, declaration.readers),
+            ),
+            trusted=self._trusted_fields(tool),
+            receipt=receipt,
+        )
+
+    def _trusted_fields(self, tool: Tool) -> tuple[str, ...]:
+        if not tool.trusted:
+            return ()
+        looked_up = {one.field for lookups in self._skills.lookups(tool.skill).values() for one in lookups}
+        return tuple(sorted(looked_up.union(tool.declaration.trusted)))
+
+    def _receipt(self, tool: Tool, action: Action, result: Result) -> Receipt:
+        """The receipt of a write; how it is taken back is remembered."""
+        self._sessions.can_undo(action.session, action.id, tool.name, result.undo)
+        self._audit.record("receipt", operation=action.id, tool=tool.name, outcome="done")
+        now = self._clock.now()
+        return Receipt(operation=action.id, tool=tool.name, outcome="done", summary=result.text, at=now)
 
     def _resolve(self, tool: Tool, name: str, value: Any, work: Work) -> Any:
-        """`{"$from": N, "field": F}` → that field of the items call N found; all of them where a list is wanted."""
-        if not (isinstance(value, dict) and "$from" in value):
+        """`{"$from": N, "field": F}` → that field of the items call N found; all of them where a list is wanted.
+
+        With `"max": G` or `"min": G` that of the one item whose field G is largest or smallest.
+        """
+        if not _refers(value):
             return value
         seen = work.observations[value["$from"]]
         items: Sequence[dict[str, Any]] = (seen.data or {}).get("items", [])
-        found = [item[value["field"]] for item in items if value["field"] in item]
+        items = _picked([item for item in items if value["field"] in item], value)
+        found = [item[value["field"]] for item in items]
         if not found:
             raise NotFound("conversation.nothing_found", what=seen.text)
         if tool.schema.argument(name).many:
@@ -174,14 +296,50 @@ class Executor:
             )
         return found[0]
 
-    def _record(self, action: Action, verdict: Verdict) -> None:
-        self._audit.record(
-            "action",
-            operation=action.id,
-            tool=action.tool,
-            effect=action.effect,
-            args=action.args,
-            origins={name: origin.label for name, origin in action.origins.items()},
-            verdict=verdict.decision,
-            reason=verdict.reason,
-        )
+
+def _picked(items: Sequence[dict[str, Any]], reference: dict[str, Any]) -> Sequence[dict[str, Any]]:
+    """The largest or smallest of the items, where the reference says by which field. Code picks, not a model."""
+    for word, pick in (("max", max), ("min", min)):
+        if by := reference.get(word):
+            comparable = [item for item in items if isinstance(item.get(by), int | float | str)]
+            kinds = {isinstance(item[by], str) for item in comparable}
+            return [pick(comparable, key=lambda item: item[by])] if len(kinds) == 1 else ()
+    return items
+
+
+def _refers(value: Any) -> bool:
+    return isinstance(value, dict) and "$from" in value
+
+
+def _shown(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _leaks(
+    tool: Tool, args: dict[str, Any], origins: dict[str, Origin], reached: frozenset[str], work: Work
+) -> tuple[str, ...]:
+    """Who would get to see what they may not: recipients besides the readers of all that is sent, and web addresses in
+    it that nobody named, since whoever opens one tells its host. Of what is only written down: accounts, addresses and
+    links that were read, since they would be met again as the user's own."""
+    declaration = tool.declaration
+    texts = [str(value) for name, value in args.items() if name not in declaration.reaches]
+    if declaration.effect == "read" and not (reached or declaration.egress):
+        return ()
+    if declaration.effect == "write" and not reached:
+        return tuple(sorted(work.evidence.planted(texts))) if work.evidence.tainted else ()
+    content = [origin for name, origin in origins.items() if name not in declaration.reaches]
+    readers = join(content).readers if content else None
+    unseen = set() if readers is None else reached - set(readers)
+    hosts = {host for text in texts for host in work.evidence.hosts(text)}
+    return tuple(sorted(unseen | hosts))
+
+
+def _readers(data: Any, fields: Sequence[str]) -> tuple[str, ...]:
+    """Who can read all of the items already; nobody but the user where no field says so."""
+    items = (data or {}).get("items", [data] if data else []) if isinstance(data, dict) else []
+    each = [{str(one).casefold() for name in fields for one in _many(item.get(name))} for item in items if item]
+    return tuple(sorted(set.intersection(*each))) if each and fields else ()
+
+
+def _many(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value] if value else []

@@ -15,6 +15,7 @@ from assistant.conversation.arguments import ACCOUNTS, PEOPLE, World, moved, ste
 from assistant.conversation.changes import with_value
 from assistant.conversation.claims import claims_a_deed
 from assistant.conversation.examples import Examples
+from assistant.conversation.extracting import Extractor
 from assistant.conversation.filling import sayable
 from assistant.conversation.grammar import Written, read_calls, step_grammar
 from assistant.conversation.grounding import (
@@ -38,6 +39,7 @@ from assistant.conversation.referring import TAKING
 from assistant.conversation.sessions import Exchange
 from assistant.conversation.shortlist import Shortlist, terms
 from assistant.conversation.spans import Masked
+from assistant.conversation.work import Work
 from assistant.models import Call, Completion, Message, Priority, Step, Usage
 from assistant.ports import LanguageModel
 from assistant.skillkit.loader import Tool
@@ -81,6 +83,7 @@ class Planner:
         model: LanguageModel,
         shortlist: Shortlist,
         examples: Examples,
+        extractor: Extractor,
         *,
         name: str,
         size: int,
@@ -90,6 +93,7 @@ class Planner:
         self._model = model
         self._shortlist = shortlist
         self._examples = examples
+        self._extractor = extractor
         self._name = name
         self._size = size
         self._max_tokens = max_tokens
@@ -163,6 +167,14 @@ class Planner:
             words[people[0]] = somebody
         if "reference" in names and not words.get("reference") and (why := purpose(masked)):
             words["reference"] = why
+
+    async def filled(self, call: Call, work: Work) -> Call:
+        """See `Extractor.filled`."""
+        return await self._extractor.filled(call, work)
+
+    async def go_on(self, work: Work) -> Step | None:
+        """See `Extractor.answer`: nothing that was read brings a further call."""
+        return await self._extractor.answer(work)
 
     def acts(self, text: str) -> bool:
         """Whether `text` alone is surely like something that a tool does."""

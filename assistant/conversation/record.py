@@ -21,6 +21,8 @@ class Record:
         """The user's words that arguments may come from: this turn, and the one it answers."""
         self.data: object = None
         """What a reply without a call speaks of."""
+        self.asked = False
+        """Whether the turn ended in a question."""
         self._started = started
 
     def elapsed_ms(self) -> int:
@@ -39,5 +41,5 @@ class Record:
 
     def ask(self, text: str, missing: tuple[str, ...], choices: tuple[str, ...] = ()) -> Question:
         """The question."""
-        self.reply = text
+        self.reply, self.asked = text, True
         return Question(turn=self.turn.id, session=self.turn.session, text=text, missing=missing, choices=choices)

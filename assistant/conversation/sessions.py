@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -93,6 +93,10 @@ class Sessions:
             for events in [json.loads(row["events"])]
         ]
 
+    def shown(self, session: str) -> frozenset[str]:
+        """All texts that the last turns' results held."""
+        return frozenset(text for one in self.history(session, LEANING) for text in _texts(one.data))
+
     def overview(self, limit: int = 50) -> list[dict[str, Any]]:
         """Sessions, the newest first: name, turns, last text, when."""
         rows = self._db.conn.execute(
@@ -174,6 +178,13 @@ class Sessions:
 
     def _now(self) -> str:
         return self._clock.now().astimezone(UTC).isoformat()
+
+
+def _texts(data: Any) -> Iterator[str]:
+    if isinstance(data, str):
+        yield data
+    for value in data.values() if isinstance(data, dict) else data if isinstance(data, list) else ():
+        yield from _texts(value)
 
 
 def _data(events: Sequence[dict[str, Any]]) -> Any:

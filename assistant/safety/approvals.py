@@ -8,13 +8,14 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import re
 import sqlite3
 import uuid
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from assistant.errors import ApprovalExpired, Conflict, NotFound, PolicyDenied
+from assistant.errors import ApprovalExpired, AskAgain, Conflict, NotFound, PolicyDenied
 from assistant.models import Action, Approval, ApprovalState, Language, Prepared
 from assistant.ports import Clock
 from assistant.safety.audit import Audit
@@ -23,6 +24,9 @@ from assistant.safety.records import moment, stamp
 from assistant.store import Database
 
 Change = Callable[[Approval], ApprovalState]
+_TAIL = 4
+_TRIES = 3
+"""So many wrong proofs, and the answer is no."""
 
 
 class Approvals:
@@ -40,13 +44,26 @@ class Approvals:
         self._audit = audit or Audit(db, clock)
 
     def propose(
-        self, action: Action, prepared: Prepared, reason: str, session: str, *, language: Language = "en"
+        self,
+        action: Action,
+        prepared: Prepared,
+        reason: str,
+        session: str,
+        *,
+        language: Language = "en",
+        proof: str = "",
+        grant: tuple[str, int] = ("", 0),
     ) -> Approval:
         """Ask for a yes to exactly this. `reason` is the sentence why, in the user's `language`.
+
+        `proof` is the account whose end must be typed as well; `grant` what of a turn's mandate it is, and how often
+        that may be done. The same question is not asked twice: one that waits already is given back.
 
         Raises PolicyDenied `policy.unprintable` for text or numbers that can't be shown and stored as they are.
         """
         now = self._clock.now()
+        if waiting := next((one for one in self.pending(session) if _alike(one, action, prepared)), None):
+            return waiting
         approval = Approval(
             id=uuid.uuid4().hex,
             action=action,
@@ -54,6 +71,9 @@ class Approvals:
             bound_to="",
             reason=reason,
             language=language,
+            proof=proof,
+            grant=grant[0],
+            times=grant[1],
             session=session,
             created_at=now,
             expires_at=now + self._expire,
@@ -66,7 +86,8 @@ class Approvals:
         with self._audit.recording(self._db) as connection:
             connection.execute(
                 "INSERT INTO approvals (id, operation, session, effect, action, prepared, reason, language, bound_to,"
-                " state, created_at, expires_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'pending', ?, ?)",
+                " state, created_at, expires_at, proof, mandate, times)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'pending', ?, ?, ?, ?, ?)",
                 (
                     approval.id,
                     action.id,
@@ -77,6 +98,8 @@ class Approvals:
                     approval.bound_to,
                     stamp(approval.created_at),
                     stamp(approval.expires_at),
+                    proof,
+                    *grant,
                 ),
             )
             self._note(connection, "approval.proposed", approval)
@@ -97,29 +120,47 @@ class Approvals:
         )
         return [approval for approval in map(self._of, rows) if approval.state == "pending"]
 
-    def decide(self, id: str, approve: bool, bound_to: str | None = None) -> Approval:
+    def decide(self, id: str, approve: bool, bound_to: str | None = None, proof: str = "") -> Approval:
         """Answer yes or no. With `bound_to` the answer counts only for what its giver was shown.
 
-        Raises NotFound; Conflict `approval.decided` when somebody was faster; ApprovalExpired `approval.expired` or
-        `approval.changed`.
+        `proof` is what was typed besides the yes, where the approval wants it. Raises NotFound; Conflict
+        `approval.decided` when somebody was faster; ApprovalExpired `approval.expired`, `approval.changed` or
+        `approval.wrong_proof` (it is refused after three of these); AskAgain `approval.proof_wanted`.
         """
+        wrong = False
 
         def answer(approval: Approval) -> ApprovalState:
+            nonlocal wrong
             if bound_to is not None and not hmac.compare_digest(bound_to.encode(), approval.bound_to.encode()):
                 raise ApprovalExpired("approval.changed", tool=approval.action.tool)
             if approval.state == "expired":
                 raise ApprovalExpired("approval.expired", tool=approval.action.tool)
             if approval.state != "pending":
                 raise Conflict("approval.decided", what=approval.prepared.title)
-            return "approved" if approve else "refused"
+            if not approve or not approval.proof:
+                return "approved" if approve else "refused"
+            if not proof.strip():
+                raise AskAgain("approval.proof_wanted", missing=["proof"], what=approval.prepared.title)
+            wrong = not hmac.compare_digest(_tail(proof), _tail(approval.proof))
+            return ("refused" if self._missed(approval) else "pending") if wrong else "approved"
 
-        return self._change(id, answer)
+        approval = self._change(id, answer)
+        if wrong:
+            raise ApprovalExpired("approval.wrong_proof", tool=approval.action.tool)
+        return approval
+
+    def _missed(self, approval: Approval) -> bool:
+        """Count a wrong proof; True once there were enough of them."""
+        connection = self._db.conn
+        connection.execute("UPDATE approvals SET tries = tries + 1 WHERE id = ?", (approval.id,))
+        tries = connection.execute("SELECT tries FROM approvals WHERE id = ?", (approval.id,)).fetchone()[0]
+        return bool(tries >= _TRIES)
 
     def redeem(self, approval_id: str, action: Action, prepared: Prepared) -> Approval:
         """Use the yes for what is about to be done: hashed anew, compared in constant time, once.
 
         Raises NotFound; ApprovalExpired `approval.changed` (and voids the approval), `approval.expired`,
-        `approval.used`, `approval.refused` or `approval.not_given`.
+        `approval.used`, `approval.refused`, `approval.used_up` (the turn's mandate) or `approval.not_given`.
         """
         changed = False
 
@@ -129,12 +170,23 @@ class Approvals:
                 case = {"pending": "not_given"}.get(approval.state, approval.state)
                 raise ApprovalExpired(f"approval.{case}", tool=approval.action.tool)
             changed = not self._genuine(approval, action, prepared)
+            if not changed and self._used_up(approval):
+                raise ApprovalExpired("approval.used_up", tool=approval.action.tool)
             return "expired" if changed or self._clock.now() >= approval.expires_at else "used"
 
         approval = self._change(approval_id, use)
         if approval.state == "expired":
             raise ApprovalExpired("approval.changed" if changed else "approval.expired", tool=approval.action.tool)
         return approval
+
+    def _used_up(self, approval: Approval) -> bool:
+        """Whether as many acts were done already as the turn's mandate allows."""
+        if not approval.grant:
+            return False
+        counted = self._db.conn.execute(
+            "SELECT count(*) FROM approvals WHERE mandate = ? AND state = 'used'", (approval.grant,)
+        ).fetchone()[0]
+        return bool(counted >= approval.times)
 
     def unfinished(self) -> list[Approval]:
         """Outward acts that got their yes but never reached the outbox, because the daemon died in between.
@@ -183,6 +235,7 @@ class Approvals:
 
     def _bind(self, approval: Approval, action: Action, prepared: Prepared) -> str:
         parts = [approval.id, action.id, action.digest, prepared.digest, stamp(approval.expires_at)]
+        parts += [approval.proof, approval.grant, str(approval.times)]
         return hmac.new(self._key, json.dumps(parts).encode(), hashlib.sha256).hexdigest()
 
     def _of(self, row: sqlite3.Row) -> Approval:
@@ -197,6 +250,9 @@ class Approvals:
             bound_to=row["bound_to"],
             reason=row["reason"],
             language=row["language"],
+            proof=row["proof"],
+            grant=row["mandate"],
+            times=row["times"],
             state=state,
             session=row["session"],
             created_at=created,
@@ -205,6 +261,34 @@ class Approvals:
 
     def _local(self, text: str) -> datetime:
         return moment(text).astimezone(self._clock.zone)
+
+
+def masked(approval: Approval) -> Approval:
+    """As it is shown where a proof is wanted: without the end of the account, which is to be known from elsewhere."""
+    if not approval.proof:
+        return approval
+    whole = re.compile(r"[ \u00a0-]*".join(map(re.escape, approval.proof)), re.IGNORECASE)
+
+    def hide(data: Any) -> Any:
+        if isinstance(data, str):
+            return whole.sub(approval.proof[:-_TAIL] + "•" * _TAIL, data)
+        if isinstance(data, dict):
+            return {key: hide(value) for key, value in data.items()}
+        return [hide(value) for value in data] if isinstance(data, list) else data
+
+    kept = approval.model_dump(mode="json")
+    return Approval.model_validate(
+        kept | {part: hide(kept[part]) for part in ("action", "prepared", "proof", "reason")}
+    )
+
+
+def _tail(text: str) -> bytes:
+    """The last four letters and digits of an account."""
+    return re.sub(r"[^A-Z0-9]", "", text.upper())[-_TAIL:].encode()
+
+
+def _alike(waiting: Approval, action: Action, prepared: Prepared) -> bool:
+    return waiting.action.digest == action.digest and waiting.prepared.digest == prepared.digest
 
 
 def _digests(approval: Approval) -> dict[str, Any]:

@@ -1,6 +1,8 @@
-"""What may happen without asking, what needs a yes, what may not happen: a table in code, pure and deterministic.
+"""What may happen without asking, what needs a yes, what may not happen: rules in code, pure and deterministic.
 
-Knows no model, no setting and no prompt; nothing that was read can change an answer given here.
+Knows no model, no setting and no prompt; nothing that was read can change an answer given here. The order is fixed: was
+it decided before anything was read, where do the values that matter come from, who would get to read what, and only
+then what kind of act it is. Limits and first payees (`safety.limits`) can make a yes harder, never easier.
 """
 
 from __future__ import annotations
@@ -8,28 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from assistant.models import Action, Decision, Effect, Label, Origin, Verdict, join
+from assistant.models import Action, Decision, Effect, Label, Origin, Verdict
+from assistant.safety.provenance import join
 
-_TABLE: dict[tuple[Effect, bool, bool], tuple[Decision, str]] = {
-    # (effect, a sensitive value comes from untrusted data alone, a person is there)
-    ("read", False, True): (Decision.ALLOW, "read"),
-    ("read", False, False): (Decision.ALLOW, "read"),
-    ("read", True, True): (Decision.ALLOW, "read"),
-    ("read", True, False): (Decision.ALLOW, "read"),
-    ("write", False, True): (Decision.ALLOW, "write"),
-    ("write", False, False): (Decision.ALLOW, "write"),
-    ("write", True, True): (Decision.ALLOW, "write_untrusted"),
-    ("write", True, False): (Decision.DENY, "untrusted_alone"),
-    ("outward", False, True): (Decision.ASK, "outward"),
-    ("outward", False, False): (Decision.DENY, "outward_alone"),
-    ("outward", True, True): (Decision.ASK, "outward_untrusted"),
-    ("outward", True, False): (Decision.DENY, "untrusted_alone"),
-    ("money", False, True): (Decision.ASK, "money"),
-    ("money", False, False): (Decision.DENY, "money_alone"),
-    ("money", True, True): (Decision.ASK, "money_untrusted"),
-    ("money", True, False): (Decision.DENY, "untrusted_alone"),
-}
 _UNKNOWN = Origin(label=Label.UNTRUSTED)
+_ALONE = {"outward": "outward_alone", "money": "money_alone"}
 
 
 class Declared(Protocol):
@@ -48,25 +33,56 @@ def effective_effect(declaration: Declared, args: Mapping[str, Any]) -> Effect:
 
 
 def tainted(action: Action) -> dict[str, Origin]:
-    """The given sensitive arguments whose value comes from untrusted data; one of unknown origin counts as such."""
+    """The given arguments that matter and whose value comes from untrusted data; one of unknown origin counts as such.
+
+    Sensitive ones matter; all do where something is kept that is believed later, taken away, or told to somebody.
+    """
+    every = {"lasting", "picks", "egress"} & set(action.traits)
+    names = tuple(action.args) if every else action.sensitive
     origins = {
-        name: action.origins.get(name, _UNKNOWN)
-        for name in action.sensitive
-        if action.args.get(name) not in (None, "", [], {})
+        name: action.origins.get(name, _UNKNOWN) for name in names if action.args.get(name) not in (None, "", [], {})
     }
     return {name: origin for name, origin in origins.items() if origin.label is Label.UNTRUSTED}
 
 
-def judge(action: Action, *, present: bool) -> Verdict:
-    """Allow, ask or deny, with the reason as a catalogue key and its data (`tool`, `arguments`, `source`).
+def judge(action: Action, *, present: bool, planned: bool = True) -> Verdict:
+    """Allow, ask or deny, with the reason as a catalogue key and its data (`tool`, `arguments`, `source`, `who`).
 
-    Money and outward acts are never allowed here: they are asked, or denied where nobody is there to be asked.
+    `planned` is whether the call was decided on before anything was read. Money is never allowed here, and what reaches
+    somebody only if it can be taken back there and every value of it is the user's own or known.
     """
-    suspects = tainted(action)
-    decision, reason = _TABLE[action.effect, bool(suspects), present]
     data = {"tool": action.tool}
+    if not planned:
+        return Verdict(decision=Decision.DENY, reason="safety.verdict.unplanned", data=data)
+    suspects = tainted(action)
     if suspects:
-        source = join(suspects.values()).source
-        reason = reason if source or reason == "read" else f"{reason}_unknown"
-        data |= {"arguments": ", ".join(suspects), "source": source}
+        data |= {"arguments": ", ".join(suspects), "source": join(suspects.values()).source}
+    if action.leaks:
+        data |= {"who": ", ".join(action.leaks)}
+    decision, reason = _decided(action, bool(suspects), present)
+    if reason.endswith(("_untrusted", "untrusted_alone")) and not data.get("source"):
+        reason = f"{reason}_unknown"
     return Verdict(decision=decision, reason=f"safety.verdict.{reason}", data=data)
+
+
+def _decided(action: Action, suspect: bool, present: bool) -> tuple[Decision, str]:
+    effect, traits = action.effect, action.traits
+    doubtful = suspect or bool(action.leaks)
+    case = "untrusted" if suspect else "leak"
+    if effect == "read":
+        if doubtful and "egress" in traits:
+            return (Decision.ASK, f"egress_{case}") if present else (Decision.DENY, f"{case}_alone")
+        return Decision.ALLOW, "read"
+    if not present and (doubtful or effect in _ALONE):
+        return Decision.DENY, f"{case}_alone" if doubtful else _ALONE[effect]
+    if effect == "write":
+        if suspect and "lasting" in traits:
+            return Decision.ASK, "lasting_untrusted"
+        if suspect and "picks" in traits:
+            return Decision.ASK, "picks_untrusted"
+        if action.leaks:
+            return Decision.ASK, "write_leak"
+        return Decision.ALLOW, "write_untrusted" if suspect else "write"
+    if effect == "outward" and "revocable" in traits and not doubtful:
+        return Decision.ALLOW, "revocable"
+    return Decision.ASK, f"{effect}_{case}" if doubtful else effect

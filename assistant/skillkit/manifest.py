@@ -16,7 +16,7 @@ from ruamel.yaml.error import YAMLError
 
 from assistant.errors import ConfigError
 from assistant.kept import Kept
-from assistant.models import Effect, Value
+from assistant.models import Effect, Trait, Value
 from assistant.skillkit.marked import dotted, line_of, parse
 from assistant.skillkit.problems import Fault
 
@@ -49,12 +49,34 @@ class ToolDeclaration(Value):
     """Arguments whose value decides who is reached or how much is paid."""
     outward_if: str | None = None
     """The effect becomes `outward` when this argument is given (an event with attendees)."""
+    reaches: tuple[str, ...] = ()
+    """Arguments that name who gets to see what the tool sends: people, addresses, a web address."""
     returns: Literal["tool", "untrusted"] = "untrusted"
     """Whether what it returns is the assistant's own structure or other people's words."""
+    trusted: tuple[str, ...] = ()
+    """Fields of its items that are the assistant's own structure all the same: ids, dates, folders."""
+    readers: tuple[str, ...] = ()
+    """Fields of its items that name who can read the item already (sender, to, attendees)."""
+    public: bool = False
+    """Anybody may read what it returns: a timetable, a web page. Everything else is for the user alone."""
+    revocable: bool = False
+    """Outward tools only: the skill's `undo` takes it back on the other side as well (an invitation is cancelled)."""
+    lasting: bool = False
+    """What it writes is believed or obeyed later: memory, contacts, automations."""
+    picks: bool = False
+    """It takes away or changes a thing that is picked: which one must not be chosen by what was read."""
+    egress: bool = False
+    """A read that tells its arguments to somebody: a web address is fetched, a place is looked up."""
     doc: str = ""
     """Planned skills only: what the tool is for, in one English line."""
     args: dict[str, str] = Field(default_factory=dict)
     """Planned skills only: its arguments in the contract's notation, `{to: str, amount: money, when: "date?"}`."""
+
+    @property
+    def traits(self) -> tuple[Trait, ...]:
+        """Those of its marks that the policy's table knows."""
+        marks: tuple[Trait, ...] = ("revocable", "lasting", "picks", "egress")
+        return tuple(mark for mark in marks if getattr(self, mark))
 
 
 class Setting(Value):

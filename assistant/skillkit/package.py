@@ -146,8 +146,8 @@ def _check(package: Package) -> None:
 
 def check_declaration(name: str, declaration: ToolDeclaration, schema: ToolSchema) -> None:
     """What the policy watches must be arguments that exist. Raises Fault."""
-    watched = (*declaration.sensitive, *([declaration.outward_if] if declaration.outward_if else []))
-    for argument in watched:
+    given = [declaration.outward_if] if declaration.outward_if else []
+    for argument in (*declaration.sensitive, *declaration.reaches, *given):
         if argument not in schema.properties:
             raise Fault("skillkit.no_such_argument", tool=name, argument=argument)
 

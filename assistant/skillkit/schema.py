@@ -108,6 +108,14 @@ class ToolSchema:
             if argument.name in typed
         }
 
+    def canonical(self, args: Mapping[str, Any], zone: ZoneInfo) -> dict[str, Any]:
+        """Those of its arguments that are given, as canonical plain JSON; others may be missing. Raises Rejected."""
+        known = {name: value for name, value in args.items() if name in self.properties and not _blank(value)}
+        typed = {
+            name: (self.argument(name), self._read(self.argument(name), value, zone)) for name, value in known.items()
+        }
+        return {name: _map(argument, argument.kind.write, value) for name, (argument, value) in typed.items()}
+
     def call_args(self, args: Mapping[str, Any], zone: ZoneInfo) -> dict[str, Any]:
         """The arguments as Python values, to call the tool's function with. Raises as `validate` does."""
         unknown = [str(name) for name in args if name not in self.properties]

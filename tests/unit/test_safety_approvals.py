@@ -109,7 +109,7 @@ def test_another_key_redeems_nothing(approvals: Approvals, db: Database, clock: 
 
 
 def test_a_yes_to_something_else_than_was_shown_is_no_yes(approvals: Approvals) -> None:
-    approval, other = proposed(approvals), proposed(approvals)
+    approval, other = proposed(approvals), proposed(approvals, "else")
     with pytest.raises(ApprovalExpired) as error:
         approvals.decide(approval.id, True, other.bound_to)
     assert code(error) == "approval.changed"

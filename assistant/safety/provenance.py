@@ -1,0 +1,235 @@
+"""Where each value of a call comes from, and who may read it: found by comparing, never told by a skill or a model.
+
+Values are compared by kind (RFC 5321 addresses, ISO 13616 accounts, amounts, hosts); nothing counts as the user's
+because it is a part of something the user said. What can't be traced to words, profile, contacts or past payees is
+untrusted.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from typing import Any
+
+from assistant.models import Label, Observation, Origin, Person, UserContext
+from assistant.values.exact import Exact, account, address, amount, exact, fold, host, url
+
+_MODEL = Origin(label=Label.UNTRUSTED, source="model", readers=())
+_USER = Origin(label=Label.USER)
+_ID = ("id", "ids")
+MONEY, TIMES = "money", ("date", "datetime", "duration")
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d)?\S{0,6})?")
+_SHORT = 12
+"""A shorter text of digits and letters may stand anywhere by accident."""
+
+
+def join(origins: Iterable[Origin]) -> Origin:
+    """The origin of something made of several parts: the worst label, all its sources, only those who may read all."""
+    parts = list(origins)
+    if not parts:
+        return _USER
+    worst = max((part.label for part in parts), key=lambda label: label.rank)
+    sources = dict.fromkeys(part.source for part in parts if part.label is worst and part.source)
+    closed = [set(part.readers) for part in parts if part.readers is not None]
+    readers = tuple(sorted(set.intersection(*closed))) if closed else None
+    return Origin(label=worst, source="; ".join(sources), readers=readers)
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """One thing that was read, ready to be compared with."""
+
+    origin: Origin
+    trusted: frozenset[str]
+    """Values of fields that are our own structure."""
+    all: Exact
+
+
+@dataclass
+class Evidence:
+    """All that values of one turn may come from: the user's words, what is known of the user, what was read so far."""
+
+    said: str
+    user: UserContext
+    locale: str = "en"
+    payees: Collection[str] = ()
+    """Accounts and names that were paid before."""
+    shown: Collection[str] = ()
+    """What earlier turns showed, where code has picked from it by the user's words ("the second one")."""
+    seen: list[_Seen] = field(default_factory=list)
+    _said: Exact = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._said = exact(self.said, spoken=self.locale)
+
+    def read(self, observation: Observation) -> None:
+        """Something was read: from now on values may come from it."""
+        texts = [str(value) for value in _leaves(observation.data)]
+        ours = observation.origin.label is not Label.UNTRUSTED
+        trusted = frozenset(
+            str(value) for name, value in _fields(observation.data) if ours or name in observation.trusted
+        )
+        self.seen.append(_Seen(observation.origin, trusted, exact("\n".join([observation.text, *texts]))))
+
+    @property
+    def tainted(self) -> bool:
+        """Whether anything untrusted was read."""
+        return any(one.origin.label is Label.UNTRUSTED for one in self.seen)
+
+    @property
+    def before(self) -> Evidence:
+        """What there was before anything was read: for what was decided then."""
+        return replace(self, seen=[])
+
+    def trace(self, name: str, value: Any, kind: str) -> Origin:
+        """The origin of argument `name`, of the schema's type `kind`."""
+        if isinstance(value, list):
+            return join(self.trace(name, one, kind) for one in value)
+        if isinstance(value, Mapping):
+            return join(self.trace(name, one, kind) for one in value.values())
+        if isinstance(value, bool) or value is None:
+            return _USER
+        if kind == MONEY or isinstance(value, int | float):
+            return self._amount(value)
+        return self._text(name, str(value), kind)
+
+    def hosts(self, text: str) -> frozenset[str]:
+        """Web addresses in `text` that the user did not name: whoever opens one tells its host something."""
+        return exact(text).urls - self._said.urls - self._said.hosts
+
+    def planted(self, texts: Iterable[str]) -> frozenset[str]:
+        """Accounts, addresses and links in what is to be written down that are neither the user's nor known."""
+        found = exact("\n".join(texts))
+        sinks = [(one, "str") for one in (*found.accounts, *found.addresses)]
+        unknown = (one for one, kind in sinks if self.trace("", one, kind).label is Label.UNTRUSTED)
+        return frozenset(unknown) | (found.urls - self._said.urls - self._said.hosts)
+
+    def _amount(self, value: Any) -> Origin:
+        read = amount(value)
+        if read is not None and read in self._said.amounts:
+            return _USER
+        return self._elsewhere(lambda one: read in one.all.amounts)
+
+    def _text(self, name: str, text: str, kind: str) -> Origin:
+        whole = text.strip()
+        if whole in self.shown:
+            return Origin(label=Label.TOOL, source="shown before")
+        if found := self._person(whole):
+            return found
+        if number := account(whole):
+            if number in self._said.accounts:
+                return _USER
+            if number in self.payees:
+                return Origin(label=Label.CONTACT, source="paid before")
+            return self._elsewhere(lambda one: number in one.all.accounts)
+        if "@" in whole and " " not in whole:
+            there = address(whole)
+            return _USER if there in self._said.addresses else self._elsewhere(lambda one: there in one.all.addresses)
+        if name.rpartition("_")[2] in _ID:
+            return self._id(whole)
+        if kind in TIMES or _MOMENT.fullmatch(whole):  # it reaches nobody and tells nothing
+            return Origin(label=Label.UNTRUSTED, source=self._elsewhere(_never).source) if self.tainted else _USER
+        if kind == "url" or (" " not in whole and exact(whole).urls):
+            there = url(whole)
+            known = there in self._said.urls or (there == host(whole) and there in self._said.hosts)
+            return _USER if known else self._elsewhere(lambda one: there in one.all.urls)
+        if whole in self.payees:
+            return Origin(label=Label.CONTACT, source="paid before")
+        return self._words(whole)
+
+    def _words(self, text: str) -> Origin:
+        """Free words: the user's if they stand in what was said, whole and with nothing exact of others in them."""
+        if self._said.says(text):
+            return _USER
+        if any(text in one.trusted for one in self.seen):
+            return next(
+                Origin(label=Label.TOOL, source=one.origin.source, readers=one.origin.readers)
+                for one in self.seen
+                if text in one.trusted
+            )
+        return self._elsewhere(lambda one: one.all.says(text))
+
+    def _id(self, text: str) -> Origin:
+        """An id is ours where a read gave it as one; that "13" stands somewhere in a sentence means nothing."""
+        for one in self.seen:
+            if text in one.trusted:
+                return Origin(label=Label.TOOL, source=one.origin.source)
+        long = len(text) > _SHORT and not text.isdigit()
+        return _USER if long and self._said.says(text) else self._elsewhere(lambda one: one.all.says(text))
+
+    def _person(self, text: str) -> Origin | None:
+        user = self.user
+        own = {user.name, user.email, user.home} - {""}
+        if text in own or address(text) == address(user.email or "-"):
+            return Origin(label=Label.PROFILE)
+        for person in user.contacts:
+            if _is(person, text):
+                return Origin(label=Label.CONTACT, source=person.name)
+        return None
+
+    def _elsewhere(self, holds: Callable[[_Seen], bool]) -> Origin:
+        """What was read that holds it; else it may be made of all that was read, or be made up."""
+        found = [one.origin for one in self.seen if holds(one)]
+        if found:
+            return join(Origin(label=Label.UNTRUSTED, source=one.source, readers=one.readers) for one in found)
+        if not self.seen:
+            return _MODEL
+        every = join(one.origin for one in self.seen)
+        return Origin(label=Label.UNTRUSTED, source=every.source, readers=every.readers)
+
+
+def _never(seen: _Seen) -> bool:
+    return False
+
+
+def recipients(args: Mapping[str, Any], names: Sequence[str], user: UserContext) -> frozenset[str]:
+    """Whom the arguments `names` reach: addresses where they are known, else the names as they are."""
+    found = set()
+    for name in names:
+        given = args.get(name)
+        for one in given if isinstance(given, list) else [given] if given else []:
+            text = str(one).strip()
+            known = next((person for person in user.contacts if _is(person, text)), None)
+            found.add(address(known.email if known and known.email else text))
+    return frozenset(found - {address(user.email)} if user.email else found)
+
+
+@lru_cache(maxsize=256)
+def _names(person: Person) -> frozenset[str]:
+    return frozenset(fold(name) for name in (person.name, *person.aliases))
+
+
+def _is(person: Person, text: str) -> bool:
+    if person.email and address(text) == address(person.email):
+        return True
+    number = account(text)
+    if number and person.iban and number == account(person.iban):
+        return True
+    return fold(text) in _names(person)
+
+
+def _leaves(data: Any) -> Iterator[Any]:
+    if isinstance(data, Mapping):
+        for value in data.values():
+            yield from _leaves(value)
+    elif isinstance(data, list | tuple):
+        for value in data:
+            yield from _leaves(value)
+    elif data is not None:
+        yield data
+
+
+def _fields(data: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(data, Mapping):
+        for name, value in data.items():
+            if isinstance(value, Mapping | list):
+                yield from _fields(value)
+            if isinstance(value, list):
+                yield from ((name, one) for one in value if not isinstance(one, Mapping | list))
+            elif not isinstance(value, Mapping):
+                yield name, value
+    elif isinstance(data, list | tuple):
+        for value in data:
+            yield from _fields(value)
