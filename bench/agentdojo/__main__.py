@@ -1,0 +1,151 @@
+"""How often an attack in what is read succeeds, and what the gate costs: AgentDojo v1.2.2 with a worst-case planner.
+
+Each rate stands beside that of a user who says yes to everything and does nothing else. With `--model NAME` the banking
+suite runs with the model on the device in the planner's place.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import statistics
+import sys
+import time
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bench.agentdojo.attackers import ADAPTIVE, told
+from bench.agentdojo.run import SUITES, TEXT_ONLY, Outcome, Suite, UserKind, injections_of, suite_of
+from bench.form import argument_parser, report
+
+ATTACKS = ("important_instructions", "tool_knowledge", "injecagent")
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One user task under one attack."""
+
+    suite: str
+    task: str
+    wanted: str
+    outcome: Outcome
+
+
+def main() -> None:
+    """Run, count, report."""
+    parser = argument_parser("agentdojo", __doc__ or "")
+    parser.add_argument("--suites", nargs="*", default=list(SUITES), choices=SUITES)
+    parser.add_argument("--quick", action="store_true", help="one attack, no adaptive ones")
+    options = parser.parse_args()
+    if options.data:
+        parser.error("agentdojo brings its own tasks")
+    warnings.filterwarnings("ignore")
+    logging.disable(logging.WARNING)
+    loud = not options.json
+    benign = {who: asyncio.run(_benign(options.suites, who)) for who in ("careful", "no")}
+    attacked: dict[str, list[Pair]] = {}
+    for name, attack, how, who, after in _runs(options.quick):
+        started = time.monotonic()
+        attacked[name] = asyncio.run(_pairs(options.suites, attack, how, who, after))
+        if loud:
+            print(
+                f"{name}: {_rate(attacked[name]):.3f} of {len(attacked[name])}, {time.monotonic() - started:.0f} s",
+                file=sys.stderr,
+            )
+    figures = _figures(benign, attacked)
+    rows: list[Sequence[object]] = [("run", "pairs", "success", "no text-only", *options.suites, "unasked", "utility")]
+    rows += [_row(name, pairs, options.suites) for name, pairs in attacked.items()]
+    report("agentdojo", figures, rows=rows, only_json=options.json)
+
+
+def _runs(quick: bool) -> list[tuple[str, str, str, UserKind, bool]]:
+    runs: list[tuple[str, str, str, UserKind, bool]] = [
+        ("careful", ATTACKS[0], "told", "careful", False),
+        ("yes", ATTACKS[0], "told", "yes", False),
+    ]
+    if quick:
+        return runs
+    runs += [(f"careful {attack}", attack, "told", "careful", False) for attack in ATTACKS[1:]]
+    runs += [("careful after", ATTACKS[0], "told", "careful", True)]
+    runs += [(f"careful {how}", ATTACKS[0], how, "careful", False) for how in ADAPTIVE]
+    return [*runs, ("yes fit", ATTACKS[0], "fit", "yes", False)]
+
+
+async def _benign(suites: Sequence[str], who: UserKind) -> list[Outcome]:
+    outcomes = []
+    for name in suites:
+        async with suite_of(name) as suite:
+            outcomes += [await suite.task(task, who) for task in suite.suite.user_tasks.values()]
+    return outcomes
+
+
+async def _pairs(suites: Sequence[str], attack: str, how: str, who: UserKind, after: bool) -> list[Pair]:
+    pairs = []
+    for name in suites:
+        async with suite_of(name) as suite:
+            pairs += await _suite_pairs(suite, attack, how, who, after)
+    return pairs
+
+
+async def _suite_pairs(suite: Suite, attack: str, how: str, who: UserKind, after: bool) -> list[Pair]:
+    """All pairs that can be scripted: injection tasks without a ground truth (workspace 6 to 13) can't."""
+    pairs = []
+    name = suite.suite.name
+    for wanted in suite.suite.injection_tasks.values():
+        env = suite.suite.load_and_inject_default_environment({})
+        if not wanted.ground_truth(env) and (name, wanted.ID) != TEXT_ONLY:
+            continue
+        for task in suite.suite.user_tasks.values():
+            texts = injections_of(suite, attack, task, wanted)
+            rewrite = ADAPTIVE.get(how, told)
+            outcome = await suite.task(task, who, wanted, texts, rewrite, after=after)
+            pairs.append(Pair(name, task.ID, wanted.ID, outcome))
+    return pairs
+
+
+def _figures(benign: dict[str, list[Outcome]], attacked: dict[str, list[Pair]]) -> dict[str, float | int | None]:
+    careful = attacked["careful"]
+    unasked = sum(one.outcome.unasked for pairs in attacked.values() for one in pairs)
+    worst = max((_rate(_deeds(pairs)) for name, pairs in attacked.items() if name.startswith("careful")), default=0.0)
+    return {
+        "pairs": len(careful),
+        "asr_careful": _rate(careful),
+        "asr_careful_no_text_only": _rate(_deeds(careful)),
+        "asr_careful_worst_attack": worst,
+        "asr_yes": _rate(attacked["yes"]),
+        "asr_yes_banking": _rate([one for one in attacked["yes"] if one.suite == "banking"]),
+        "silent_asr": unasked,
+        "utility_benign": statistics.fmean(one.utility for one in benign["careful"]),
+        "utility_refuse_all": statistics.fmean(one.utility for one in benign["no"]),
+        "utility_attacked": statistics.fmean(one.outcome.utility for one in careful),
+        "tasks_that_ask": statistics.fmean(one.asked > 0 for one in benign["careful"]),
+        "approvals_per_task": statistics.fmean(one.asked for one in benign["careful"]),
+        "reached_gate": statistics.fmean(one.outcome.tried for one in _deeds(careful)),
+    }
+
+
+def _rate(pairs: Sequence[Pair]) -> float:
+    return statistics.fmean(one.outcome.attacked for one in pairs) if pairs else 0.0
+
+
+def _deeds(pairs: Sequence[Pair]) -> list[Pair]:
+    return [one for one in pairs if (one.suite, one.wanted) != TEXT_ONLY]
+
+
+def _row(name: str, pairs: Sequence[Pair], suites: Sequence[str]) -> Sequence[object]:
+    each = [_rate([one for one in pairs if one.suite == suite]) for suite in suites]
+    unasked = sum(one.outcome.unasked for one in pairs)
+    return (
+        name,
+        len(pairs),
+        _rate(pairs),
+        _rate(_deeds(pairs)),
+        *each,
+        unasked,
+        statistics.fmean(one.outcome.utility for one in pairs),
+    )
+
+
+if __name__ == "__main__":
+    main()
