@@ -75,7 +75,7 @@ async def serve(paths: Paths, loaded: Loaded, *, foreground: bool = True) -> Non
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stopping.set)
         services = await assemble(paths, config, stack, started=started)
-        await listen(make_app(services), paths, config.server, stack)
+        await listen(make_app(services), paths, config.server, stack, services.catalogue, services.language)
         await _announce_ready(stack)
         gc.freeze()  # what was loaded stays: no collection needs to walk through it
         gc.enable()
