@@ -34,6 +34,7 @@ from assistant.engine.client import Engine
 from assistant.engine.models import ModelStore
 from assistant.engine.scripted import ScriptedModel
 from assistant.errors import Conflict
+from assistant.hardening import lock_down
 from assistant.kept import Kept
 from assistant.locale import Catalogue
 from assistant.memory.users import UserFile
@@ -56,6 +57,7 @@ from assistant.skillkit.loader import Skills
 from assistant.skillkit.sources import find_external
 from assistant.store import Database, open_database
 from assistant.store.index import SqlIndex
+from assistant.store.scrub import keep_scrubbed
 
 _log = logging.getLogger(__name__)
 _APPROVAL_KEY = "approval-key"
@@ -67,6 +69,7 @@ async def serve(paths: Paths, loaded: Loaded, *, foreground: bool = True) -> Non
     started = time.monotonic()
     config = loaded.config
     os.umask(0o077)
+    lock_down()
     paths.make()
     logs.set_up(paths.logs, config.logging, to_terminal=foreground)
     async with AsyncExitStack() as stack:
@@ -138,8 +141,7 @@ async def assemble(
         schedules=schedules,
         notify=Announcer(bus, DesktopNotifications(config.assistant.name) if config.notify.desktop else None),
     )
-    sessions = _sessions(db, clock, config)
-    kept = Kept(paths.state / "kept")
+    sessions = await _sessions(db, clock, config, stack)
     conversation = _conversation(config, skills, contexts, sessions, approvals, audit, users, kept, switches)
     running = RunningTurns(bus, catalogue, clock)
     await _keep_running(stack, outbox.run, "outbox")
@@ -211,9 +213,11 @@ def _conversation(
     )
 
 
-def _sessions(db: Database, clock: Clock, config: Config) -> Sessions:
+async def _sessions(db: Database, clock: Clock, config: Config, stack: AsyncExitStack) -> Sessions:
     sessions = Sessions(db, clock)
-    sessions.forget(config.conversation.keep_days)
+    forget = partial(sessions.forget, config.conversation.keep_days)
+    forget()
+    await _keep_running(stack, partial(keep_scrubbed, db, forget), "forgetting")
     return sessions
 
 

@@ -127,6 +127,7 @@ def _accept(name: str, whole: Path, target: Path, size: int, sha256: str | None,
         gguf.read(whole)
         with whole.open("rb+") as file:
             os.fsync(file.fileno())
+        whole.chmod(0o600 | (target.parent.stat().st_mode & 0o044))  # a folder that is shared shares its models
         whole.replace(target)
     finally:
         shutil.rmtree(work, ignore_errors=True)

@@ -16,6 +16,7 @@ from pathlib import Path
 import uvicorn
 from starlette.types import ASGIApp
 
+from assistant.concealed import conceal
 from assistant.config import ServerSettings, is_loopback
 from assistant.errors import ConfigError
 from assistant.locale import Catalogue
@@ -53,6 +54,7 @@ async def listen(
         listener = _tcp_socket(settings)
         port = listener.getsockname()[1]
         token = secrets.token_urlsafe(32)
+        conceal(token)
         for name, value in (("server-token", token), ("server-port", str(port))):
             file = paths.run / name
             _leave(file, value)

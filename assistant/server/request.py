@@ -45,7 +45,7 @@ class Refused(AssistantError):
 
 
 def headers_of(scope: Scope) -> Mapping[bytes, bytes]:
-    """The headers by their lower-case names. Raises Refused for one that counts and is there twice, and for too many."""
+    """The headers by their lower-case names. Raises Refused for too many, or one that counts twice."""
     raw: list[tuple[bytes, bytes]] = scope["headers"]
     if len(raw) > _MOST_HEADERS or sum(len(name) + len(value) + 4 for name, value in raw) > HEAD_BYTES:
         raise Refused(431, "server.long_headers")

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from assistant.models import Surface, UserContext
 
@@ -47,7 +48,7 @@ class DecisionBody(_Body):
     @model_validator(mode="after")
     def _yes_to_what(self) -> Self:
         if self.decision == "approve" and self.bound_to is None:
-            raise ValueError("a yes needs bound_to, the hash of what was shown")
+            raise PydanticCustomError("unbound", "a yes needs bound_to, the hash of what was shown")
         return self
 
 
