@@ -17,7 +17,7 @@ _MASK = "•••"
 # What looks like a credential, whoever it belongs to.
 _LIKELY = re.compile(
     r"(?P<kept>\bBearer\s+|\b(?:hearth_|ghp_|sk-|xox[bp]-))[A-Za-z0-9._~+/=-]{8,}"
-    r"|(?P<named>\b(?:password|passwd|passphrase|secret|token|api[_-]?key|authorization)[\"']?\s*[=:]\s*[\"']?)"
+    r"|(?P<named>\b(?:password|passwd|passphrase|secret|token|api[_-]?key|authorization)[\"']?\s*[=:]\s*[\"']?(?:(?:Bearer|Basic)\s+)?)"
     r"(?!None\b|null\b)[^\s\"',;)}\]]{4,}"
     r"|-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)",
     re.IGNORECASE | re.DOTALL,

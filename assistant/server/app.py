@@ -79,6 +79,7 @@ def make_app(services: Services) -> Starlette:
             Exception: _broke,
         },
     )
+    app.router.redirect_slashes = False  # one address for each thing, and no Location made of what a client sent
     app.state.services = services
     return app
 

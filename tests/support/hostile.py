@@ -54,12 +54,16 @@ class World:
             fields.append(("Content-Type", content_type))
         if length is not None and (body or length >= 0):
             fields.append(("Content-Length", str(len(body) if length < 0 else length)))
+        if not any(name == "Connection" for name, _ in more):
+            fields.append(("Connection", "close"))
         head = b"%s %s %s\r\n" % (_bytes(method), _bytes(target), _bytes(version))
         for name, value in (*((n, v) for n, v in fields if v != ""), *more):
             head += b"%s: %s\r\n" % (_bytes(name), _bytes(value))
         return head + b"\r\n" + body
 
-    def upgrade(self, *, token: bool = True, target: str = "/v1/events", more: tuple[tuple[Name, Name], ...] = ()) -> bytes:
+    def upgrade(
+        self, *, token: bool = True, target: str = "/v1/events", more: tuple[tuple[Name, Name], ...] = ()
+    ) -> bytes:
         """The opening of an event socket."""
         key = base64.b64encode(bytes(16)).decode()
         fields: tuple[tuple[Name, Name], ...] = (
@@ -202,19 +206,35 @@ def _tokens() -> Iterator[Case]:
             lambda w, k=key: w.request(target=f"/v1/turns?{k}={w.token}", authorization=""),
             wants=(401, 429),
         )
-    for more in ("Cookie: token={token}", "X-Api-Key: {token}", "X-Authorization: Bearer {token}", "Proxy-Authorization: Bearer {token}"):
+    for more in (
+        "Cookie: token={token}",
+        "X-Api-Key: {token}",
+        "X-Authorization: Bearer {token}",
+        "Proxy-Authorization: Bearer {token}",
+    ):
         name, _, value = more.partition(": ")
 
         def send(world: World, name: str = name, value: str = value) -> bytes:
             return world.request(authorization="", more=((name, value.format(token=world.token)),))
 
         yield Case(f"token in {name}", send, wants=(401, 429))
-    yield Case("token in the body", lambda w: w.request(body=json.dumps({"text": WISH, "token": w.token}).encode(), authorization=""))
+    yield Case(
+        "token in the body",
+        lambda w: w.request(body=json.dumps({"text": WISH, "token": w.token}).encode(), authorization=""),
+    )
     yield Case(
         "preflight",
-        lambda w: w.request("OPTIONS", body=b"", authorization="", more=(("Origin", "http://evil.example"), ("Access-Control-Request-Method", "POST"))),
+        lambda w: w.request(
+            "OPTIONS",
+            body=b"",
+            authorization="",
+            more=(("Origin", "http://evil.example"), ("Access-Control-Request-Method", "POST")),
+        ),
     )
-    yield Case("preflight of the own page", lambda w: w.request("OPTIONS", body=b"", more=(("Origin", f"http://127.0.0.1:{w.port}"),)))
+    yield Case(
+        "preflight of the own page",
+        lambda w: w.request("OPTIONS", body=b"", more=(("Origin", f"http://127.0.0.1:{w.port}"),)),
+    )
 
 
 def _bodies() -> Iterator[Case]:
@@ -236,36 +256,60 @@ def _bodies() -> Iterator[Case]:
     yield Case("a huge length", lambda w: w.request(length=10**14), wants=(413,))
     yield Case(
         "a huge body in chunks",
-        lambda w: w.request(body=chunked(*[b" " * 65536] * 17, TURN), length=None, more=(("Transfer-Encoding", "chunked"),)),
+        lambda w: w.request(
+            body=chunked(*[b" " * 65536] * 17, TURN), length=None, more=(("Transfer-Encoding", "chunked"),)
+        ),
         wants=(413,),
     )
     yield Case("a body on GET", lambda w: w.request("GET", "/v1/sessions"))
     yield Case("a length that is too long", lambda w: w.request(length=len(TURN) + 50))
     for length in ("-1", "+50", "0x32", "50,50", "1e2", "50 50", "９"):
-        yield Case(f"Content-Length {length}", lambda w, n=length: w.request(length=None, more=(("Content-Length", n.encode()),)))
+        yield Case(
+            f"Content-Length {length}",
+            lambda w, n=length: w.request(length=None, more=(("Content-Length", n.encode()),)),
+        )
 
 
 def _framing() -> Iterator[Case]:
     chunks = (("Transfer-Encoding", "chunked"),)
     body = chunked(TURN)
     yield Case("chunks and a length", lambda w: w.request(body=body, more=chunks))
-    yield Case("a length and chunks, a second request inside", lambda w: w.request(body=b"0\r\n\r\n" + w.request(), more=chunks))
+    yield Case(
+        "a length and chunks, a second request inside",
+        lambda w: w.request(body=b"0\r\n\r\n" + w.request(), more=chunks),
+    )
     yield Case("two lengths", lambda w: w.request(more=(("Content-Length", "5"),)))
-    yield Case("the same length twice", lambda w: w.request(more=(("Content-Length", str(len(TURN))),)))
     for coding in ("gzip, chunked", "chunked, chunked", "xchunked", "identity", " chunked\x0b", "chunked;x"):
-        yield Case(f"Transfer-Encoding {coding!r}", lambda w, c=coding: w.request(body=body, length=None, more=(("Transfer-Encoding", c),)))
+        yield Case(
+            f"Transfer-Encoding {coding!r}",
+            lambda w, c=coding: w.request(body=body, length=None, more=(("Transfer-Encoding", c),)),
+        )
     yield Case("Transfer-Encoding twice", lambda w: w.request(body=body, length=None, more=chunks * 2))
     yield Case("a space before the colon", lambda w: w.request(more=(("Transfer-Encoding ", "chunked"),)))
-    yield Case("a folded header", lambda w: w.request(more=(("X-A", "b\r\n Transfer-Encoding: chunked"),), body=body, length=None))
-    yield Case("a chunk whose size is a lie", lambda w: w.request(body=b"5\r\n" + TURN + b"\r\n0\r\n\r\n", length=None, more=chunks))
-    yield Case("a chunk of a negative size", lambda w: w.request(body=b"-5\r\nabcde\r\n0\r\n\r\n", length=None, more=chunks))
+    yield Case(
+        "a folded header",
+        lambda w: w.request(more=(("X-A", "b\r\n Transfer-Encoding: chunked"),), body=body, length=None),
+    )
+    yield Case(
+        "a chunk whose size is a lie",
+        lambda w: w.request(body=b"5\r\n" + TURN + b"\r\n0\r\n\r\n", length=None, more=chunks),
+    )
+    yield Case(
+        "a chunk of a negative size", lambda w: w.request(body=b"-5\r\nabcde\r\n0\r\n\r\n", length=None, more=chunks)
+    )
     yield Case("a chunk that says too much", lambda w: w.request(body=b"1;" + b"x" * 70_000, length=None, more=chunks))
     yield Case("two Hosts", lambda w: w.request(more=(("Host", f"127.0.0.1:{w.port}"),)))
     yield Case("two Hosts, one evil", lambda w: w.request(more=(("Host", "evil.example"),)))
     yield Case("no Host", lambda w: w.request(host=""))
     yield Case("two tokens", lambda w: w.request(more=(("Authorization", "Bearer wrong"),)))
-    yield Case("two tokens, the first wrong", lambda w: w.request(authorization="Bearer wrong", more=(("Authorization", f"Bearer {w.token}"),)))
-    yield Case("two origins", lambda w: w.request(more=(("Origin", f"http://127.0.0.1:{w.port}"), ("Origin", "http://evil.example"))))
+    yield Case(
+        "two tokens, the first wrong",
+        lambda w: w.request(authorization="Bearer wrong", more=(("Authorization", f"Bearer {w.token}"),)),
+    )
+    yield Case(
+        "two origins",
+        lambda w: w.request(more=(("Origin", f"http://127.0.0.1:{w.port}"), ("Origin", "http://evil.example"))),
+    )
     yield Case("two content types", lambda w: w.request(more=(("Content-Type", "text/plain"),)))
     yield Case("a NUL in a header", lambda w: w.request(more=(("X-A", b"a\x00b"),)))
     yield Case("a bare CR in a header", lambda w: w.request(more=(("X-A", b"a\rb"),)))
@@ -273,7 +317,12 @@ def _framing() -> Iterator[Case]:
     yield Case("a hundred headers", lambda w: w.request(more=tuple((f"X-{n}", "y") for n in range(100))))
     yield Case("headers of 20 kB", lambda w: w.request(more=(("X-A", "y" * 20_000),)))
     yield Case("headers of 200 kB", lambda w: w.request(more=(("X-A", "y" * 200_000),)))
-    yield Case("h2c", lambda w: w.request(more=(("Connection", "Upgrade, HTTP2-Settings"), ("Upgrade", "h2c"), ("HTTP2-Settings", "AAMAAABkAAQAAP__"))))
+    yield Case(
+        "h2c",
+        lambda w: w.request(
+            more=(("Connection", "Upgrade, HTTP2-Settings"), ("Upgrade", "h2c"), ("HTTP2-Settings", "AAMAAABkAAQAAP__"))
+        ),
+    )
     yield Case("HTTP/2 at once", lambda w: b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(9))
     yield Case("TLS", lambda w: b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(200))
     yield Case("HTTP/1.0", lambda w: w.request(version="HTTP/1.0"))
@@ -301,8 +350,22 @@ def _targets() -> Iterator[Case]:
         yield Case(f"{name} on POST", lambda w, n=name: w.request(more=((n, "DELETE"),)))
     yield Case("X-Original-URL", lambda w: w.request(target="/healthz", more=(("X-Original-URL", "/v1/turns"),)))
     yield Case("_method", lambda w: w.request("GET", "/v1/turns?_method=POST", b""))
-    yield Case("JSONP", lambda w: w.request("GET", "/v1/sessions?callback=steal", b"", authorization="", more=(("Sec-Fetch-Site", "cross-site"), ("Sec-Fetch-Dest", "script"))))
-    yield Case("forwarded", lambda w: w.request(host="evil.example", more=(("X-Forwarded-Host", f"127.0.0.1:{w.port}"), ("X-Forwarded-For", "127.0.0.1"))))
+    yield Case(
+        "JSONP",
+        lambda w: w.request(
+            "GET",
+            "/v1/sessions?callback=steal",
+            b"",
+            authorization="",
+            more=(("Sec-Fetch-Site", "cross-site"), ("Sec-Fetch-Dest", "script")),
+        ),
+    )
+    yield Case(
+        "forwarded",
+        lambda w: w.request(
+            host="evil.example", more=(("X-Forwarded-Host", f"127.0.0.1:{w.port}"), ("X-Forwarded-For", "127.0.0.1"))
+        ),
+    )
 
 
 def _sockets() -> Iterator[Case]:
@@ -311,12 +374,27 @@ def _sockets() -> Iterator[Case]:
     yield Case("event socket without a token", lambda w: w.upgrade(token=False) + said)
     yield Case("event socket of another page", lambda w: w.upgrade(more=(("Origin", "http://evil.example"),)) + said)
     yield Case("event socket of a sandboxed page", lambda w: w.upgrade(more=(("Origin", "null"),)) + said)
-    yield Case("event socket of a page on another port", lambda w: w.upgrade(more=(("Origin", f"http://127.0.0.1:{w.port + 1}"),)) + said)
-    yield Case("event socket, token in the query", lambda w: w.upgrade(token=False, target=f"/v1/events?token={w.token}") + said)
-    yield Case("event socket, token in a cookie", lambda w: w.upgrade(token=False, more=(("Cookie", f"token={w.token}"),)) + said)
-    yield Case("event socket, wrong subprotocol token", lambda w: w.upgrade(token=False, more=(("Sec-WebSocket-Protocol", "assistant.v1, bearer.wrong"),)) + said)
+    yield Case(
+        "event socket of a page on another port",
+        lambda w: w.upgrade(more=(("Origin", f"http://127.0.0.1:{w.port + 1}"),)) + said,
+    )
+    yield Case(
+        "event socket, token in the query",
+        lambda w: w.upgrade(token=False, target=f"/v1/events?token={w.token}") + said,
+    )
+    yield Case(
+        "event socket, token in a cookie",
+        lambda w: w.upgrade(token=False, more=(("Cookie", f"token={w.token}"),)) + said,
+    )
+    yield Case(
+        "event socket, wrong subprotocol token",
+        lambda w: w.upgrade(token=False, more=(("Sec-WebSocket-Protocol", "assistant.v1, bearer.wrong"),)) + said,
+    )
     yield Case("event socket, no subprotocol token", lambda w: w.upgrade(token=False, more=own) + said)
-    yield Case("event socket, two subprotocol headers", lambda w: w.upgrade(token=False, more=(*own, ("Sec-WebSocket-Protocol", f"bearer.{w.token}"))) + said)
+    yield Case(
+        "event socket, two subprotocol headers",
+        lambda w: w.upgrade(token=False, more=(*own, ("Sec-WebSocket-Protocol", f"bearer.{w.token}"))) + said,
+    )
     yield Case("event socket from another site", lambda w: w.upgrade(more=(("Sec-Fetch-Site", "cross-site"),)) + said)
     yield Case("event socket at another path", lambda w: w.upgrade(target="/v1/turns") + said)
     yield Case("event socket by POST", lambda w: w.upgrade().replace(b"GET", b"POST", 1) + said)
@@ -329,7 +407,9 @@ def _rights() -> Iterator[Case]:
         body = b"" if method == "GET" else json.dumps(data or {}).encode()
         return world.request(method, target, body, authorization=f"Bearer {token or world.program}")
 
-    def case(name: str, method: str, target: str, data: Callable[[World], object] = lambda w: None, *wants: int) -> Case:
+    def case(
+        name: str, method: str, target: str, data: Callable[[World], object] = lambda w: None, *wants: int
+    ) -> Case:
         return Case(name, lambda w: by(w, method, target.format(w=w), data(w)), wants=wants or (403, 404))
 
     def yes(world: World) -> object:
@@ -342,14 +422,25 @@ def _rights() -> Iterator[Case]:
     yield case("a program reads the audit", "GET", "/v1/audit")
     yield case("a program reads the outbox", "GET", "/v1/outbox")
     yield case("a program stops a mail", "POST", "/v1/outbox/{w.operation}/cancel")
-    yield case("a program says a mail was sent", "POST", "/v1/outbox/{w.operation}/resolve", lambda w: {"happened": True})
+    yield case(
+        "a program says a mail was sent", "POST", "/v1/outbox/{w.operation}/resolve", lambda w: {"happened": True}
+    )
     yield case("a program chooses the model", "POST", "/v1/models/use", lambda w: {"name": "auto"})
     yield case("a program lists models", "GET", "/v1/models")
     yield case("a program lists skills", "GET", "/v1/skills")
     yield case("a program takes back the person's act", "POST", "/v1/undo", lambda w: {"session": "s"})
-    yield case("a program speaks in the person's session", "POST", "/v1/turns", lambda w: {"text": WISH, "session": "s"})
-    yield case("a program speaks as another program", "POST", "/v1/turns", lambda w: {"text": WISH, "session": "program:other"})
-    yield case("a program's name that begins like another's", "POST", "/v1/turns", lambda w: {"text": WISH, "session": "program:notesx"})
+    yield case(
+        "a program speaks in the person's session", "POST", "/v1/turns", lambda w: {"text": WISH, "session": "s"}
+    )
+    yield case(
+        "a program speaks as another program", "POST", "/v1/turns", lambda w: {"text": WISH, "session": "program:other"}
+    )
+    yield case(
+        "a program's name that begins like another's",
+        "POST",
+        "/v1/turns",
+        lambda w: {"text": WISH, "session": "program:notesx"},
+    )
     yield case("a program reads the person's session", "GET", "/v1/sessions/s")
     yield case("a program reads another program's session", "GET", "/v1/sessions/program:other")
     yield case("a program names a file", "POST", "/v1/turns", lambda w: {"text": WISH, "attachments": ["/etc/passwd"]})
@@ -360,17 +451,47 @@ def _rights() -> Iterator[Case]:
     def answer(world: World, id: str, data: dict[str, object]) -> bytes:
         return world.request(target=f"/v1/approvals/{id}", body=json.dumps(data).encode())
 
-    yield Case("a yes to something else", lambda w: answer(w, w.pending, {"decision": "approve", "bound_to": w.decided_bound_to}), wants=(409,))
+    yield Case(
+        "a yes to something else",
+        lambda w: answer(w, w.pending, {"decision": "approve", "bound_to": w.decided_bound_to}),
+        wants=(409,),
+    )
     yield Case("a yes to nothing in particular", lambda w: answer(w, w.pending, {"decision": "approve"}), wants=(422,))
-    yield Case("a yes to an empty hash", lambda w: answer(w, w.pending, {"decision": "approve", "bound_to": ""}), wants=(409,))
-    yield Case("a yes in other letters", lambda w: answer(w, w.pending, {"decision": "approve", "bound_to": w.bound_to.upper() + "é"}), wants=(409,))
-    yield Case("the same yes again", lambda w: answer(w, w.decided, {"decision": "approve", "bound_to": w.decided_bound_to}), wants=(409,))
-    yield Case("a no after the yes", lambda w: answer(w, w.decided, {"decision": "refuse", "bound_to": w.decided_bound_to}), wants=(409,))
-    yield Case("a yes to what is not there", lambda w: answer(w, "0" * 32, {"decision": "approve", "bound_to": w.bound_to}), wants=(404,))
-    yield Case("a third decision", lambda w: answer(w, w.pending, {"decision": "always", "bound_to": w.bound_to}), wants=(422,))
+    yield Case(
+        "a yes to an empty hash", lambda w: answer(w, w.pending, {"decision": "approve", "bound_to": ""}), wants=(409,)
+    )
+    yield Case(
+        "a yes in other letters",
+        lambda w: answer(w, w.pending, {"decision": "approve", "bound_to": w.bound_to.upper() + "é"}),
+        wants=(409,),
+    )
+    yield Case(
+        "the same yes again",
+        lambda w: answer(w, w.decided, {"decision": "approve", "bound_to": w.decided_bound_to}),
+        wants=(409,),
+    )
+    yield Case(
+        "a no after the yes",
+        lambda w: answer(w, w.decided, {"decision": "refuse", "bound_to": w.decided_bound_to}),
+        wants=(409,),
+    )
+    yield Case(
+        "a yes to what is not there",
+        lambda w: answer(w, "0" * 32, {"decision": "approve", "bound_to": w.bound_to}),
+        wants=(404,),
+    )
+    yield Case(
+        "a third decision", lambda w: answer(w, w.pending, {"decision": "always", "bound_to": w.bound_to}), wants=(422,)
+    )
     yield Case("a model by its path", lambda w: w.request(target="/v1/models/use", body=b'{"name": "/bin/sh"}'))
-    yield Case("a scripted model", lambda w: w.request(target="/v1/models/use", body=b'{"name": "scripted:/etc/passwd"}'))
-    yield Case("a session out of its folder", lambda w: w.request(body=json.dumps({"text": WISH, "session": "../../x"}).encode()), wants=(422,))
+    yield Case(
+        "a scripted model", lambda w: w.request(target="/v1/models/use", body=b'{"name": "scripted:/etc/passwd"}')
+    )
+    yield Case(
+        "a session out of its folder",
+        lambda w: w.request(body=json.dumps({"text": WISH, "session": "../../x"}).encode()),
+        wants=(422,),
+    )
 
 
 def _unix() -> Iterator[Case]:
@@ -381,10 +502,16 @@ def _unix() -> Iterator[Case]:
     yield Case("unix: another Host", lambda w: at_home(w, host="evil.example"), unix=True)
     yield Case("unix: a page", lambda w: at_home(w, more=(("Origin", "http://localhost"),)), unix=True)
     yield Case("unix: a wrong token", lambda w: at_home(w, authorization="Bearer wrong"), unix=True, wants=(401, 429))
-    yield Case("unix: a revoked token", lambda w: at_home(w, authorization=f"Bearer {w.other}"), unix=True, wants=(401, 429))
+    yield Case(
+        "unix: a revoked token", lambda w: at_home(w, authorization=f"Bearer {w.other}"), unix=True, wants=(401, 429)
+    )
     yield Case("unix: plain text", lambda w: at_home(w, content_type="text/plain"), unix=True, wants=(415,))
     yield Case("unix: two Hosts", lambda w: at_home(w, more=(("Host", "localhost"),)), unix=True)
-    yield Case("unix: chunks and a length", lambda w: at_home(w, body=chunked(TURN), more=(("Transfer-Encoding", "chunked"),)), unix=True)
+    yield Case(
+        "unix: chunks and a length",
+        lambda w: at_home(w, body=chunked(TURN), more=(("Transfer-Encoding", "chunked"),)),
+        unix=True,
+    )
 
 
 CASES = tuple(
