@@ -32,8 +32,8 @@ _INSIDE = "NOROUTE_INSIDE"
 _OUT = "nowhere0"
 _SETUP = (
     "ip link set lo up",
-    f"ip link add {_OUT} type dummy",
-    f"sysctl -qw net.ipv6.conf.{_OUT}.accept_ra=0 net.ipv6.conf.{_OUT}.addr_gen_mode=1",
+    f"ip link add {_OUT} type veth peer name nowhere1",
+    "ip link set nowhere1 up",
     f"ip addr add 192.0.2.2/24 dev {_OUT}",
     f"ip -6 addr add 2001:db8::2/64 dev {_OUT} nodad",
     f"ip link set {_OUT} up",
@@ -43,9 +43,9 @@ _SETUP = (
     f"ip route add default via 192.0.2.1 dev {_OUT}",
     f"ip -6 route add default via 2001:db8::1 dev {_OUT}",
 )
-_OPTIONAL = ("sysctl", "ip -6")  # a kernel without IPv6 sends none
+_OPTIONAL = "ip -6"  # a kernel without IPv6 sends none
 _ICMP6_OF_THE_KERNEL = {*range(130, 138), 143}  # neighbours, routers, group membership
-_ALL = 3  # ETH_P_ALL
+_ALL, _OUTGOING = 3, 4  # ETH_P_ALL, PACKET_OUTGOING
 
 
 class Counter:
@@ -63,8 +63,8 @@ class Counter:
 
     def _read(self) -> None:
         while True:
-            raw = self._socket.recv(65536)
-            described = describe(raw)
+            raw, (_, _, direction, *_) = self._socket.recvfrom(65536)
+            described = describe(raw) if direction == _OUTGOING else None
             if described is None:
                 continue
             where, port = described

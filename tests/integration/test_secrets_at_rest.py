@@ -1,4 +1,4 @@
-"""What lies on the disk and in the system's tables after real use: for the user alone, without secrets, forgotten for good."""
+"""What real use leaves on the disk and in the system's tables: the user's alone, no secret in it, forgotten for good."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
+import httpx
 import psutil
 import pytest
 from ruamel.yaml import YAML
@@ -112,13 +113,13 @@ def work(daemon: Daemon) -> None:
         "add milk to my shopping list",
         "put lunch with nobody on Friday at 12 in my calendar",
         "what's new in my inbox?",
-        "tell me something about rivers",
         "undo",
     ):
         daemon.say(text, session="mixed")
     events = daemon.say("send an email to r1@there.example with the subject S saying that it is here", session="mixed")
     approval = next(event["approval"] for event in events if event["type"] == "approval-wanted")
     with daemon.client() as client:
+        wake_worker(daemon, client)
         yes = {"decision": "approve", "bound_to": approval["bound_to"]}  # type: ignore[index]
         client.post(f"/v1/approvals/{approval['id']}", json=yes)  # type: ignore[index]
         client.get("/v1/skills")
@@ -128,6 +129,19 @@ def work(daemon: Daemon) -> None:
     assert attempts(daemon), "the mail was never tried, so its password was never used"
     assert daemon.process is not None
     time.sleep(0.5)
+
+
+def wake_worker(daemon: Daemon, client: httpx.Client) -> None:
+    """A turn that needs the model; stopped once its process has begun, as a busy machine answers slowly."""
+    with client.stream("POST", "/v1/turns", json={"text": "tell me something about rivers"}) as answer:
+        turn = json.loads(next(answer.iter_lines()))["turn"]
+        deadline = time.monotonic() + 60
+        while not any("assistant.engine.worker" in process.cmdline() for process in ours(daemon)):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        time.sleep(2)  # it has locked itself down before it says hello
+        with daemon.client() as other:
+            other.post(f"/v1/turns/{turn}/cancel", json={})
 
 
 def attempts(daemon: Daemon) -> int:
@@ -265,8 +279,8 @@ def test_a_secret_is_redacted_in_every_spelling() -> None:
     auth = base64.b64encode(b"\0mei\0" + secret.encode()).decode()
     for text in (secret, json.dumps({"k": secret}), repr(secret), quote(secret, safe=""), secret.encode().hex()):
         told = redact(f"before {text} after")
-        assert "S3cr3t" not in told and "%22pass" not in told and secret.encode().hex() not in told
-        assert told.startswith("before") and told.endswith("after")
+        assert "•••" in told
+        assert not [part for part in ("S3cr3t", "%22pass", secret.encode().hex()) if part in told]
     assert auth not in redact(f"AUTH PLAIN {auth}")
     plain = "the token bucket of the secret garden is at 9"
     assert redact(plain) == plain

@@ -28,10 +28,11 @@ from assistant.client import Client
 from assistant.errors import ConfigError
 from assistant.safety.tokens import Tokens
 from tests.support.daemons import Daemon
-from tests.support.hostile import CASES, TURN, WISH, Case, World, connected, exchange, frame, status_of
+from tests.support.hostile import CASES, TURN, Case, World, connected, exchange, frame, status_of
 
 TABLES = ("turns", "open_questions", "undoable", "approvals", "operations", "operation_history", "audit", "schedules")
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
+MAIL = "send an email to {to} with the subject S saying that it is here"
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +53,7 @@ def world(daemon: Daemon) -> World:
     decided, pending = (
         next(
             event["approval"]
-            for event in daemon.say(f"send an email to r{n}@there.example with the subject S saying that it is here", session="s")
+            for event in daemon.say(MAIL.format(to=f"r{n}@there.example"), session="s")
             if event["type"] == "approval-wanted"
         )
         for n in (1, 2)
@@ -191,7 +192,7 @@ def test_a_program_that_says_it_is_a_person_gets_nothing_sent_and_no_yes_counted
     theirs = {"Authorization": f"Bearer {world.program}"}
     before = state(daemon)
     with httpx.Client(base_url=f"http://127.0.0.1:{world.port}", headers=theirs, timeout=30) as client:
-        for text in ("send an email to x@evil.example with the subject S saying that it is here", "yes", "好的，发吧"):
+        for text in (MAIL.format(to="x@evil.example"), "yes", "好的，发吧"):
             events = [
                 json.loads(line)
                 for line in client.post(
@@ -211,9 +212,15 @@ def test_no_path_of_the_api_changes_settings_or_skills(daemon: Daemon, world: Wo
         paths = client.get("/openapi.json").json()["paths"]
         posts = {path for path, methods in paths.items() if "post" in methods}
         assert posts == {
-            "/v1/turns", "/v1/turns/{id}/cancel", "/v1/plan", "/v1/approvals/{id}", "/v1/undo", "/v1/outbox/{id}/cancel",
-            "/v1/outbox/{id}/resolve", "/v1/models/use",
-        }  # fmt: skip
+            "/v1/turns",
+            "/v1/turns/{id}/cancel",
+            "/v1/plan",
+            "/v1/approvals/{id}",
+            "/v1/undo",
+            "/v1/outbox/{id}/cancel",
+            "/v1/outbox/{id}/resolve",
+            "/v1/models/use",
+        }
         for name in ("/bin/sh", "scripted:/etc/passwd", "../../x", "auto\nskills:"):
             assert client.post("/v1/models/use", json={"name": name}).status_code in (400, 404, 422)
     assert state(daemon) == before

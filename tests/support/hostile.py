@@ -150,9 +150,11 @@ def _hosts() -> Iterator[Case]:
     spellings = (
         "evil.example", "evil.example:{port}", "127.0.0.1:{port}.evil.example", "127.0.0.1:{port}:evil.com",
         "127.0.0.1:evil.com", "localhost.:{port}", "localhost", "127.0.0.1", "127.0.0.1:80", "127.0.0.1:0{port}",
-        "127.1:{port}", "2130706433:{port}", "0x7f000001:{port}", "0.0.0.0:{port}", "[::]:{port}", "[::1]", "::1:{port}",
+        "127.1:{port}", "2130706433:{port}", "0x7f000001:{port}",
+        "0.0.0.0:{port}", "[::]:{port}", "[::1]", "::1:{port}",
         "[::1%lo]:{port}", "[0:0:0:0:0:0:0:1]:{port}", "[::ffff:127.0.0.1]:{port}", "user@127.0.0.1:{port}",
-        "127.0.0.1:{port}@evil.example", "127.0.0.1.nip.example:{port}", "127.0.0.1:{port}/", "127.0.0.1:{port},evil.example",
+        "127.0.0.1:{port}@evil.example", "127.0.0.1.nip.example:{port}",
+        "127.0.0.1:{port}/", "127.0.0.1:{port},evil.example",
         "http://127.0.0.1:{port}", "ⅼocalhost:{port}",
     )  # fmt: skip
     for spelling in spellings:
@@ -240,7 +242,8 @@ def _tokens() -> Iterator[Case]:
 def _bodies() -> Iterator[Case]:
     form = b"text=remind+me+tomorrow+at+9+to+call+the+clinic"
     for kind in (
-        None, "", "text/plain", "text/plain; application/json", "application/x-www-form-urlencoded", "application/json-seq",
+        None, "", "text/plain",
+        "text/plain; application/json", "application/x-www-form-urlencoded", "application/json-seq",
         "multipart/form-data; boundary=x", "application/jsonx", "application/json; charset=utf-16", "text/json",
         "application/json, text/plain", "application/vnd.api+json", "application/json; charset=utf-8; x=1",
     ):  # fmt: skip
@@ -335,8 +338,10 @@ def _targets() -> Iterator[Case]:
     for target in (
         "//v1/turns", "/v1//turns", "/v1/turns/", "/v1/../v1/turns", "/./v1/turns", "/v1/x/../turns", "/v1%2fturns",
         "/v1%2Fturns", "/%76%31%2fturns", "/v1/%2e%2e/v1/turns", "/v1\\turns", "/v1%5cturns", "/v1/turns%00",
-        "/v1/turns%0d%0aX:1", "/v1/turns%252f", "/V1/turns", "/v1/turns;x=1", "/v1/turns%20", "/v1/turns.json", "v1/turns", "*",
-        "/v1/turns#x", "/v1/turns?" + "x" * 3000, "/" + "x" * 30_000, "/v1/t%C5%ABrns", "/v1/turns%ff", "/healthz/../v1/turns",
+        "/v1/turns%0d%0aX:1", "/v1/turns%252f", "/V1/turns", "/v1/turns;x=1",
+        "/v1/turns%20", "/v1/turns.json", "v1/turns", "*",
+        "/v1/turns#x", "/v1/turns?" + "x" * 3000, "/" + "x" * 30_000,
+        "/v1/t%C5%ABrns", "/v1/turns%ff", "/healthz/../v1/turns",
         "/v1/config", "/v1/settings", "/v1/skills/enable", "/config.apply", "/v1/skills", "/debug", "/docs",
     ):  # fmt: skip
         yield Case(f"target {target[:30]}", lambda w, t=target: w.request(target=t))
