@@ -38,7 +38,7 @@ def add(
         raise UsageProblem("cli.no_scope", scope=scope)
     shell.paths.make()
     token = _tokens(shell).add(name, cast("Scope", scope), shell.clock.now())
-    shell.note(shell.text("token.made", name=name, scope=scope))
+    shell.note(shell.text("config.token.made", name=name, scope=scope))
     shell.line(token)
 
 
@@ -50,10 +50,10 @@ def list_all(context: typer.Context, as_json: bool = typer.Option(False, "--json
     if as_json:
         shell.json({"items": [one.model_dump(mode="json", exclude={"sha256"}) for one in tokens]})
     elif tokens:
-        rows = [(one.name, shell.text(f"token.scope.{one.scope}"), shell.moment(one.made_at)) for one in tokens]
-        shell.table("token", ("name", "scope", "made"), rows)
+        rows = [(one.name, shell.text(f"config.token.scope.{one.scope}"), shell.moment(one.made_at)) for one in tokens]
+        shell.table("config.token", ("name", "scope", "made"), rows)
     else:
-        shell.say("token.none")
+        shell.say("config.token.none")
 
 
 def remove(context: typer.Context, name: str = typer.Argument(metavar="NAME")) -> None:
@@ -61,7 +61,7 @@ def remove(context: typer.Context, name: str = typer.Argument(metavar="NAME")) -
     shell = shells.of(context)
     if not _tokens(shell).remove(name):
         raise UsageProblem("cli.no_token", name=name)
-    shell.say("token.gone", name=name)
+    shell.say("config.token.gone", name=name)
 
 
 def _tokens(shell: Shell) -> Tokens:
