@@ -17,6 +17,8 @@ _SECRET = re.compile(
     r"(^|_)(TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|APIKEY|API_KEY|ACCESS_KEY|PRIVATE_KEY|CREDENTIALS?)(_|$)",
     re.IGNORECASE,
 )
+_OURS = re.compile(r"ASSISTANT|CREDENTIALS_DIRECTORY$")
+"""The second is systemd's: a folder's name, in which the vault's key may lie."""
 
 
 def lock_down() -> None:
@@ -35,6 +37,4 @@ def lock_down() -> None:
 
 def clean(environment: Mapping[str, str]) -> dict[str, str]:
     """The environment without what other programs' secrets are called; our own variables hold none."""
-    return {
-        name: value for name, value in environment.items() if name.startswith("ASSISTANT") or not _SECRET.search(name)
-    }
+    return {name: value for name, value in environment.items() if _OURS.match(name) or not _SECRET.search(name)}

@@ -65,11 +65,8 @@ async def listen(
 
 def _unix_socket(path: Path) -> socket.socket:
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    before = os.umask(0o177)  # nobody may connect in the moment before a chmod
-    try:
-        listener.bind(str(path))
-    finally:
-        os.umask(before)
+    listener.bind(str(path))  # in a folder of the user's alone: nobody else connects in the moment before the chmod
+    path.chmod(0o600)
     listener.listen(128)
     listener.setblocking(False)
     return listener

@@ -59,7 +59,13 @@ def test_children_get_no_secrets_of_other_programs() -> None:
         "OPENAI_API_KEY": "x",
         "AWS_SECRET_ACCESS_KEY": "x",
         "DB_PASSWORD": "x",
+        "CREDENTIALS_DIRECTORY": "/run/credentials/x",
         "ASSISTANT__ENGINE__MAX_OUTPUT_TOKENS": "16",
         "TOKENIZERS_PARALLELISM": "false",
     }
-    assert set(clean(given)) == {"PATH", "ASSISTANT__ENGINE__MAX_OUTPUT_TOKENS", "TOKENIZERS_PARALLELISM"}
+    assert set(clean(given)) == {
+        "PATH",
+        "CREDENTIALS_DIRECTORY",
+        "ASSISTANT__ENGINE__MAX_OUTPUT_TOKENS",
+        "TOKENIZERS_PARALLELISM",
+    }
