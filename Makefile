@@ -5,6 +5,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 export ASSISTANT_MODELS ?= $(CURDIR)/.assistant/models
 SMALL_MODEL := smollm2-135m-instruct
+IN ?=
 TESTS ?= tests/integration tests/e2e
 BENCHES ?= overhead worker outbox utterances fuzz
 
@@ -18,10 +19,10 @@ install: .venv/installed
 setup: .venv/installed  ## the package and a small model
 	@ASSISTANT_HOME=$(CURDIR)/.assistant/setup $(BIN)/assistant models pull --yes $(SMALL_MODEL)
 
-test: .venv/developer setup  ## everything; needs no network once it is set up
+test: .venv/developer setup  ## everything; needs no network once it is set up (IN="python3 tools/noroute.py --" proves it)
 	@$(BIN)/python tools/servers.py
-	$(BIN)/python -m pytest -q -n auto tests/unit
-	$(BIN)/python -m pytest -q $(TESTS)
+	$(IN) $(BIN)/python -m pytest -q -n auto tests/unit
+	$(IN) $(BIN)/python -m pytest -q $(TESTS)
 
 check: .venv/developer  ## style, types, import directions, licences
 	$(BIN)/ruff check .

@@ -19,7 +19,7 @@ from assistant import launch
 from assistant.errors import AssistantError
 from assistant.events import Event, parse_event
 from assistant.models import Approval, Operation, Plan, Receipt, Surface, UserContext
-from assistant.paths import Paths
+from assistant.paths import Paths, private_folder
 
 _BASE = "http://localhost"  # a Unix socket has no host; the server allows this name
 _QUICK = httpx.Timeout(30, connect=5)
@@ -82,7 +82,8 @@ class Health(BaseModel):
 class Client:
     """Speaks to the daemon. Use as `async with Client(paths) as client`.
 
-    Every call raises NotRunning, NoAnswer, ConnectionLost or RemoteProblem, and nothing else.
+    Every call raises NotRunning, NoAnswer, ConnectionLost or RemoteProblem, and nothing else; but ConfigError where
+    the socket lies in a folder that somebody else could have put there: nothing is said to it.
     """
 
     def __init__(self, paths: Paths, *, language: str = "en") -> None:
@@ -159,6 +160,7 @@ class Client:
         from websockets.asyncio.client import unix_connect
         from websockets.exceptions import ConnectionClosed, WebSocketException
 
+        self._trust()
         try:
             async with unix_connect(
                 str(self._socket), "ws://localhost/v1/events", max_size=_LARGEST_EVENT, proxy=None
@@ -242,13 +244,16 @@ class Client:
         params: Mapping[str, str] | None = None,
         timeout: httpx.Timeout = _QUICK,
     ) -> Any:
+        self._trust()
         with _translated():
-            response = await self._http.request(method, path, json=body, params=params, timeout=timeout)
+            sent = (body or {}) if method == "POST" else None  # every POST carries JSON, or it is refused
+            response = await self._http.request(method, path, json=sent, params=params, timeout=timeout)
             if response.is_error:
                 raise _problem(response)
             return response.json() if response.content else {}
 
     async def _stream(self, path: str, body: Mapping[str, Any]) -> AsyncGenerator[Event, None]:
+        self._trust()
         with _translated():
             async with self._http.stream("POST", path, json=body, timeout=_PATIENT) as response:
                 if response.is_error:
@@ -257,6 +262,11 @@ class Client:
                 async with contextlib.aclosing(_lines(response.aiter_bytes())) as lines:
                     async for line in lines:
                         yield _event(line)
+
+    def _trust(self) -> None:
+        """Speak only to a socket that lies where nobody else can put one. Raises ConfigError."""
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            private_folder(self._socket.parent, mode=0o022)
 
 
 async def _lines(pieces: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:

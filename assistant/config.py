@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -12,6 +13,7 @@ from typing import Any, Literal, get_args, get_origin
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic_core import PydanticCustomError
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import YAMLError
@@ -20,6 +22,15 @@ from assistant.errors import ConfigError
 from assistant.resources import bundled
 
 ENVIRONMENT_PREFIX = "ASSISTANT__"
+
+
+_BEYOND = "beyond_loopback"
+_ORIGIN = re.compile(r"https?://(\[[0-9a-f:]+\]|[a-z0-9.-]+)(:[0-9]{1,5})?")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether nothing but this computer reaches that address. There is no TLS, so there is nothing beyond it."""
+    return host in ("127.0.0.1", "::1")
 
 
 class _Section(BaseModel):
@@ -92,8 +103,24 @@ class ServerSettings(_Section):
     """How programs reach the daemon."""
 
     tcp: bool = False
+    host: str = "127.0.0.1"
     port: int = Field(0, ge=0, le=65535)
     allowed_origins: list[str] = []
+
+    @field_validator("host")
+    @classmethod
+    def _stays_here(cls, host: str) -> str:
+        if not is_loopback(host):
+            raise PydanticCustomError(_BEYOND, "only 127.0.0.1 and ::1 are served")
+        return host
+
+    @field_validator("allowed_origins")
+    @classmethod
+    def _whole(cls, origins: list[str]) -> list[str]:
+        for origin in origins:
+            if not _ORIGIN.fullmatch(origin):
+                raise ValueError(f"{origin!r} is no origin, e.g. http://localhost:5173")
+        return origins
 
 
 class NotifySettings(_Section):
@@ -272,6 +299,8 @@ def _explain(error: ValidationError, file: Path, lines: Mapping[str, int], origi
     if first["type"] == "extra_forbidden":
         guess = _guess(path)
         return ConfigError("config.unknown_key", file=source, line=line, key=key, guess=guess)
+    if first["type"] == _BEYOND:
+        return ConfigError("config.beyond_loopback", file=source, line=line, key=key, host=first["input"])
     return ConfigError("config.invalid", file=source, line=line, key=key, problem=first["msg"])
 
 

@@ -37,6 +37,7 @@ from assistant.engine.client import Engine
 from assistant.engine.models import ModelStore
 from assistant.engine.scripted import ScriptedModel
 from assistant.errors import Conflict
+from assistant.hardening import lock_down
 from assistant.kept import Kept
 from assistant.locale import Catalogue
 from assistant.memory.users import UserFile
@@ -60,6 +61,7 @@ from assistant.skillkit.loader import Skills
 from assistant.skillkit.sources import find_external
 from assistant.store import Database, open_database
 from assistant.store.index import SqlIndex
+from assistant.store.scrub import keep_scrubbed
 
 _log = logging.getLogger(__name__)
 _APPROVAL_KEY = "approval-key"
@@ -71,6 +73,7 @@ async def serve(paths: Paths, loaded: Loaded, *, foreground: bool = True) -> Non
     started = time.monotonic()
     config = loaded.config
     os.umask(0o077)
+    lock_down()
     paths.make()
     logs.set_up(paths.logs, config.logging, to_terminal=foreground)
     async with AsyncExitStack() as stack:
@@ -79,7 +82,7 @@ async def serve(paths: Paths, loaded: Loaded, *, foreground: bool = True) -> Non
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stopping.set)
         services = await assemble(paths, config, stack, started=started)
-        await listen(make_app(services), paths, config.server, stack)
+        await listen(make_app(services), paths, config.server, stack, services.catalogue, services.language)
         await _announce_ready(stack)
         gc.freeze()  # what was loaded stays: no collection needs to walk through it
         gc.enable()
@@ -143,7 +146,7 @@ async def assemble(
         schedules=schedules,
         notify=Announcer(bus, DesktopNotifications(config.assistant.name) if config.notify.desktop else None),
     )
-    sessions = _sessions(db, clock, config)
+    sessions = await _sessions(db, clock, config, stack)
     limits = Limits(ledger, clock, config.limits, instead.payees)
     executor = Executor(
         skills=skills, contexts=contexts, approvals=approvals, sessions=sessions, audit=audit, limits=limits
@@ -247,9 +250,11 @@ def _conversation(
     )
 
 
-def _sessions(db: Database, clock: Clock, config: Config) -> Sessions:
+async def _sessions(db: Database, clock: Clock, config: Config, stack: AsyncExitStack) -> Sessions:
     sessions = Sessions(db, clock)
-    sessions.forget(config.conversation.keep_days)
+    forget = partial(sessions.forget, config.conversation.keep_days)
+    forget()
+    await _keep_running(stack, partial(keep_scrubbed, db, forget), "forgetting")
     return sessions
 
 

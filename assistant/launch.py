@@ -10,6 +10,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from assistant.hardening import clean
+
 _OUTPUT_KEPT = 1_000_000  # bytes of its output, which holds only what is said before the log is open
 _WORDS_KEPT = 500
 
@@ -48,6 +50,7 @@ def spawn(output: Path) -> Started:
             stderr=descriptor,
             start_new_session=True,
             cwd="/",
+            env=clean(os.environ),
         )
     finally:
         os.close(descriptor)

@@ -1,4 +1,4 @@
-"""Logs: one JSON object a line, rotated, readable by their owner alone. Never the words of a mail or a turn."""
+"""Logs: one JSON object a line, rotated, their owner's alone. Never the words of a mail or a turn, never a secret."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import logging
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
+from assistant.concealed import redact
 from assistant.config import LoggingSettings
 
 _MOST_BYTES = 2_000_000
@@ -26,7 +27,15 @@ class JsonFormatter(logging.Formatter):
         }
         if record.exc_info:
             entry["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(entry, ensure_ascii=False)
+        return json.dumps({name: redact(text) for name, text in entry.items()}, ensure_ascii=False)
+
+
+class PlainFormatter(logging.Formatter):
+    """A line for people, and the traceback; without secrets."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line."""
+        return redact(super().format(record))
 
 
 def set_up(folder: Path, settings: LoggingSettings, *, to_terminal: bool) -> Path:
@@ -42,7 +51,7 @@ def set_up(folder: Path, settings: LoggingSettings, *, to_terminal: bool) -> Pat
     if to_terminal:
         terminal = logging.StreamHandler()
         terminal.setLevel(logging.WARNING)
-        terminal.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
+        terminal.setFormatter(PlainFormatter("%(levelname)s %(name)s: %(message)s"))
         handlers.append(terminal)
     logging.basicConfig(level=settings.level.upper(), handlers=handlers, force=True)
     for name in _QUIET:

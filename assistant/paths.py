@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import platformdirs
+
+from assistant.errors import ConfigError
 
 _SOCKET_LIMIT = 100  # sockaddr_un.sun_path holds 108 bytes on Linux, 104 on macOS
 
@@ -43,6 +46,11 @@ class Paths:
         return self.data / "assistant.db"
 
     @property
+    def tokens(self) -> Path:
+        """The credentials of programs, as hashes."""
+        return self.data / "tokens.json"
+
+    @property
     def skills(self) -> Path:
         """The user's own skills, a folder each."""
         return self.data / "skills"
@@ -62,12 +70,23 @@ class Paths:
         return Path(tempfile.gettempdir()) / f"assistant-{os.getuid()}-{short}" / "assistant.sock"
 
     def make(self) -> None:
-        """Make all folders, readable by their owner alone."""
+        """Make all folders, readable by their owner alone. Raises ConfigError where the socket's is not the user's."""
         for folder in (self.config, self.data, self.models, self.state, self.logs, self.run, self.socket.parent):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self.run.chmod(0o700)
-        self.socket.parent.chmod(0o700)
-        self.data.chmod(0o700)
+        for folder in (self.run, self.socket.parent):
+            private_folder(folder, mode=0)  # before the chmod, which would follow a link
+        for folder in (self.data, self.state, self.logs, self.run, self.socket.parent):
+            folder.chmod(0o700)
+
+
+def private_folder(folder: Path, *, mode: int = 0o077) -> None:
+    """Check that a folder is a real one, this user's, and has none of the bits of `mode`. Raises ConfigError, OSError.
+
+    A folder that somebody else made beforehand, in `/tmp` above all, would let them in between daemon and client.
+    """
+    status = folder.lstat()
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid() or status.st_mode & mode:
+        raise ConfigError("config.unsafe_folder", folder=str(folder))
 
 
 def find() -> Paths:

@@ -17,6 +17,7 @@ from assistant.daemon import serve  # noqa: E402
 
 def main() -> None:
     """Serve until SIGTERM. What prevents it is one sentence on standard error, where `launch` looks for it."""
+    os.umask(0o077)
     try:
         paths = folders.find()
         loaded = load(paths.config_file)

@@ -8,7 +8,7 @@ from typing import Any
 
 import typer
 
-from assistant.cli import help
+from assistant.cli import help, tokens
 from assistant.cli import shell as shells
 from assistant.cli.exits import UsageProblem
 from assistant.cli.help import Command
@@ -27,6 +27,7 @@ def register(app: typer.Typer) -> None:
     commands.command("set", cls=Command)(set_value)
     commands.command(cls=Command)(path)
     commands.command(cls=Command)(edit)
+    tokens.register(commands)
     app.add_typer(commands, name="config", rich_help_panel="setup")
 
 

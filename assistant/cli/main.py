@@ -72,12 +72,14 @@ def _log(shell: Shell, error: Exception) -> None:
     import logging
     from logging.handlers import RotatingFileHandler
 
+    from assistant.logs import PlainFormatter
+
     try:
         shell.paths.make()
         handler = RotatingFileHandler(shell.paths.logs / "cli.log", maxBytes=500_000, backupCount=1, encoding="utf-8")
     except OSError:
         return  # nowhere to write: the sentence on the screen must do
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    handler.setFormatter(PlainFormatter("%(asctime)s %(levelname)s %(message)s"))
     logger = logging.Logger("assistant.cli")
     logger.addHandler(handler)
     logger.error("%s", " ".join(sys.argv[1:3]), exc_info=error)
@@ -128,6 +130,7 @@ absent.register(app)
 
 def main() -> None:
     """Entry point of the script `assistant`."""
+    os.umask(0o077)  # whatever it writes is its user's alone
     app()
 
 

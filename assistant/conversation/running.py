@@ -20,15 +20,23 @@ class RunningTurns:
         self._catalogue = catalogue
         self._clock = clock
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._of: dict[str, str] = {}
 
     async def run(self, turn: Turn, events: AsyncIterator[Event]) -> AsyncIterator[Event]:
         """Start the turn and stream its events. Leaving the stream early lets the turn go on."""
         queue: asyncio.Queue[Event | None] = asyncio.Queue()
         task = asyncio.create_task(self._drain(turn, events, queue), name=f"turn-{turn.id}")
         self._tasks[turn.id] = task
-        task.add_done_callback(lambda _: self._tasks.pop(turn.id, None))
+        self._of[turn.id] = turn.session
+        task.add_done_callback(lambda _: (self._tasks.pop(turn.id, None), self._of.pop(turn.id, None)))
         while (event := await queue.get()) is not None:
             yield event
+
+    def session(self, turn: str) -> str:
+        """The conversation that a turn in flight belongs to. Raises NotFound."""
+        if turn not in self._of:
+            raise NotFound("server.no_turn", what=turn)
+        return self._of[turn]
 
     def cancel(self, turn: str) -> None:
         """Stop a turn within a token. Raises NotFound."""

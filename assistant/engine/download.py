@@ -26,6 +26,9 @@ from assistant.errors import EngineError, ModelRefused
 Progress = Callable[[int, int, str], None]
 """Bytes that are here, bytes of the whole, and where they come from."""
 
+# Else huggingface_hub asks huggingface.co which programs may drive it, wherever the model comes from, and reports them.
+os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+
 _CHUNK = 1 << 20
 _MARGIN = 256 * 2**20
 _REACH_S = 3.0
@@ -127,6 +130,7 @@ def _accept(name: str, whole: Path, target: Path, size: int, sha256: str | None,
         gguf.read(whole)
         with whole.open("rb+") as file:
             os.fsync(file.fileno())
+        whole.chmod(0o600 | (target.parent.stat().st_mode & 0o044))  # a folder that is shared shares its models
         whole.replace(target)
     finally:
         shutil.rmtree(work, ignore_errors=True)

@@ -172,7 +172,7 @@ class _Parser:
 
     def _place(self, info: tuple[str, tuple[int, ...], int, int], data: int) -> Tensor:
         name, shape, kind, offset = info
-        weights, size = _BLOCKS.get(kind, (1, 0))
+        weights, size = _BLOCKS.get(kind, (8, 1))  # a type newer than this table takes a bit a weight at the least
         bytes_ = math.prod(shape) * size // weights
         if data + offset + bytes_ > self._size:
             raise self._refusal("truncated")

@@ -18,6 +18,7 @@ from typing import Any
 from assistant import errors
 from assistant.engine import frames
 from assistant.errors import EngineError, WorkerDied
+from assistant.hardening import clean
 
 log = logging.getLogger("assistant.engine.native")
 
@@ -52,7 +53,7 @@ class WorkerProcess:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             start_new_session=True,
-            env={**os.environ, **(environment or {})},
+            env={**clean(os.environ), **(environment or {})},
         )
         worker = cls(process)
         try:

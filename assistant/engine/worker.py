@@ -20,6 +20,7 @@ from assistant.engine import frames, gguf
 from assistant.engine.chat import ChatTemplate
 from assistant.engine.profiles import profile
 from assistant.errors import AssistantError, EngineError
+from assistant.hardening import lock_down
 
 log = logging.getLogger("assistant.engine.worker")
 
@@ -220,6 +221,7 @@ def main() -> None:
 
     llama.cpp and its libraries may print: file descriptor 1 becomes standard error before any of them is loaded.
     """
+    lock_down()
     source = os.fdopen(os.dup(0), "rb")
     target = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)

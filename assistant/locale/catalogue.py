@@ -19,6 +19,7 @@ from babel.dates import format_date, format_datetime, format_time, format_timede
 from babel.numbers import format_currency, format_decimal
 from ruamel.yaml import YAML
 
+from assistant.concealed import without_known
 from assistant.errors import AssistantError
 from assistant.kept import Kept
 from assistant.models import Language
@@ -78,13 +79,13 @@ class Catalogue:
         raise KeyError(key)
 
     def explain(self, error: AssistantError, language: str) -> tuple[str, str]:
-        """The sentence and the mend (may be empty) of an error."""
+        """The sentence and the mend (may be empty) of an error, without secrets."""
         key = f"error.{error.code}"
         if not self.has(key):
             key = f"error.{error.default_code}"
         message = self.text(language, key, **error.data)
         mend = self.text(language, f"{key}_mend", **error.data) if self.has(f"{key}_mend") else ""
-        return message, mend
+        return without_known(message), without_known(mend)  # the other side's words may quote what it was sent
 
 
 def _below(prefix: str, key: str) -> str:

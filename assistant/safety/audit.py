@@ -22,6 +22,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
+from assistant.concealed import without_known
 from assistant.models import Value, canonical
 from assistant.ports import Clock
 from assistant.safety.records import moment, printable, recording, stamp
@@ -191,7 +192,7 @@ class Audit:
             return value.isoformat()
         if isinstance(value, bytes):
             return {"sha256": hashlib.sha256(value).hexdigest(), "bytes": len(value)}
-        text = printable(str(value))
+        text = without_known(printable(str(value)))
         if self._keep_bodies or (len(text) <= _LONG and not _BODIES.search(name.lower())):
             return text
         return {"sha256": hashlib.sha256(text.encode()).hexdigest(), "characters": len(text)}

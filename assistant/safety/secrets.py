@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+from assistant.concealed import conceal
 from assistant.errors import AssistantError
 from assistant.models import Value
 from assistant.paths import Paths
@@ -72,10 +73,14 @@ class SystemSecrets:
 
         Raises AssistantError `secrets.locked`, `secrets.keyring_gone`, or what the vault raises.
         """
-        return await self._call(lambda store: self._vault.get(name) if store is None else self._read(store, name))
+        found = await self._call(lambda store: self._vault.get(name) if store is None else self._read(store, name))
+        if found is not None:
+            conceal(found)
+        return found
 
     async def put(self, name: str, value: str) -> None:
         """Store or replace a secret."""
+        conceal(value)
 
         def write(store: Any) -> None:
             if store is None:

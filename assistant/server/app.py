@@ -15,12 +15,14 @@ from starlette.responses import Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from assistant.errors import AssistantError
+from assistant.errors import AssistantError, PolicyDenied
 from assistant.events import Event
-from assistant.models import Approval, Operation, Plan, Receipt
+from assistant.models import Approval, Operation, Plan, Receipt, Turn
 from assistant.server import endpoints, wire
+from assistant.server.callers import Caller, caller
+from assistant.server.guard import SUBPROTOCOL
 from assistant.server.openapi import Described, document
-from assistant.server.respond import MOST_BYTES, answer, language, parse, problem, problem_response
+from assistant.server.respond import answer, language, parse, problem, problem_response
 from assistant.server.services import Services
 
 _log = logging.getLogger(__name__)
@@ -36,15 +38,17 @@ class Endpoint:
     body: type[BaseModel] | None = None
     gives: type[BaseModel] | None = None
     streams: bool = False
+    programs: bool = False
+    """Whether a program's credential may ask for it too; what it gets is its own."""
 
 
 ENDPOINTS = (
-    Endpoint("GET", "/healthz", endpoints.health),
-    Endpoint("POST", "/v1/turns", endpoints.start_turn, wire.TurnBody, streams=True),
-    Endpoint("POST", "/v1/turns/{id}/cancel", endpoints.cancel_turn),
-    Endpoint("POST", "/v1/plan", endpoints.plan, wire.PlanBody, Plan),
-    Endpoint("GET", "/v1/sessions", endpoints.sessions),
-    Endpoint("GET", "/v1/sessions/{id}", endpoints.session),
+    Endpoint("GET", "/healthz", endpoints.health, programs=True),
+    Endpoint("POST", "/v1/turns", endpoints.start_turn, wire.TurnBody, streams=True, programs=True),
+    Endpoint("POST", "/v1/turns/{id}/cancel", endpoints.cancel_turn, programs=True),
+    Endpoint("POST", "/v1/plan", endpoints.plan, wire.PlanBody, Plan, programs=True),
+    Endpoint("GET", "/v1/sessions", endpoints.sessions, programs=True),
+    Endpoint("GET", "/v1/sessions/{id}", endpoints.session, programs=True),
     Endpoint("GET", "/v1/approvals", endpoints.approvals),
     Endpoint("GET", "/v1/approvals/{id}", endpoints.approval, gives=Approval),
     Endpoint("POST", "/v1/approvals/{id}", endpoints.decide, wire.DecisionBody, streams=True),
@@ -62,7 +66,7 @@ ENDPOINTS = (
 
 def make_app(services: Services) -> Starlette:
     """The application on the given parts."""
-    routes = [Route(one.path, one.handler, methods=[one.method]) for one in ENDPOINTS]
+    routes = [Route(one.path, _allowed(one), methods=[one.method]) for one in ENDPOINTS]
 
     async def openapi(request: Request) -> Response:
         return answer(openapi_document())
@@ -75,8 +79,20 @@ def make_app(services: Services) -> Starlette:
             Exception: _broke,
         },
     )
+    app.router.redirect_slashes = False  # one address for each thing, and no Location made of what a client sent
     app.state.services = services
     return app
+
+
+def _allowed(endpoint: Endpoint) -> Callable[[Request], Awaitable[Response]]:
+    """The endpoint's handler, for those whose credential reaches so far."""
+
+    async def handle(request: Request) -> Response:
+        if not endpoint.programs and not caller(request).is_person:
+            raise PolicyDenied("server.scope")
+        return await endpoint.handler(request)
+
+    return handle
 
 
 def openapi_document() -> dict[str, object]:
@@ -91,11 +107,15 @@ def openapi_document() -> dict[str, object]:
 
 
 async def events(socket: WebSocket) -> None:
-    """Every event to the client; a message `{"v":1,"type":"turn",…}` starts a turn, whose events come the same way."""
+    """Every event to the client; a message `{"v":1,"type":"turn",…}` starts a turn, whose events come the same way.
+
+    A program hears of its own conversations alone.
+    """
     services: Services = socket.app.state.services
-    await socket.accept()
+    who = caller(socket)
+    await socket.accept(subprotocol=SUBPROTOCOL if SUBPROTOCOL in socket.scope["subprotocols"] else None)
     with services.bus.listen() as queue:
-        tasks = {asyncio.create_task(_send(socket, queue)), asyncio.create_task(_receive(socket, services))}
+        tasks = {asyncio.create_task(_send(socket, queue, who)), asyncio.create_task(_receive(socket, services, who))}
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -104,13 +124,14 @@ async def events(socket: WebSocket) -> None:
             await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _send(socket: WebSocket, queue: asyncio.Queue[Event]) -> None:
+async def _send(socket: WebSocket, queue: asyncio.Queue[Event], who: Caller) -> None:
     while True:
         event = await queue.get()
-        await socket.send_text(event.model_dump_json())
+        if who.owns(event.session):
+            await socket.send_text(event.model_dump_json())
 
 
-async def _receive(socket: WebSocket, services: Services) -> None:
+async def _receive(socket: WebSocket, services: Services, who: Caller) -> None:
     background: set[asyncio.Task[None]] = set()
     while True:
         try:
@@ -118,18 +139,17 @@ async def _receive(socket: WebSocket, services: Services) -> None:
         except (WebSocketDisconnect, KeyError, RuntimeError):  # gone, or binary
             return
         try:
-            sent = parse(raw[:MOST_BYTES], wire.TurnMessage)
+            turn = endpoints.turn_of(parse(raw, wire.TurnMessage), who)
         except AssistantError as error:
             message, mend = services.catalogue.explain(error, language(socket, services.language))
             await socket.send_json({"v": 1, "type": "error", "code": error.code, "message": message, "mend": mend})
             continue
-        task = asyncio.create_task(_run(services, sent))
+        task = asyncio.create_task(_run(services, turn))
         background.add(task)
         task.add_done_callback(background.discard)
 
 
-async def _run(services: Services, sent: wire.TurnMessage) -> None:
-    turn = endpoints.turn_of(sent)
+async def _run(services: Services, turn: Turn) -> None:
     async for _ in services.running.run(turn, services.conversation.turn(turn)):
         pass
 

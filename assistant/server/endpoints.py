@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import json
 import uuid
 from pathlib import Path
@@ -9,8 +10,9 @@ from pathlib import Path
 from starlette.requests import Request
 from starlette.responses import Response
 
-from assistant.errors import NotFound
+from assistant.errors import ApprovalExpired, Conflict, NotFound, PolicyDenied
 from assistant.models import Surface, Turn
+from assistant.server.callers import Caller, caller
 from assistant.server.respond import answer, body, language, parse, stream
 from assistant.server.services import Services
 from assistant.server.wire import AuditQuery, DecisionBody, ModelBody, PlanBody, ResolutionBody, SessionBody, TurnBody
@@ -29,10 +31,18 @@ def new_turn(text: str, session: str, surface: Surface, tongue: str | None) -> T
     return Turn(id=uuid.uuid4().hex, text=text, session=session, surface=surface, language=tongue)
 
 
-def turn_of(sent: TurnBody) -> Turn:
-    """The turn a client sent."""
-    turn = new_turn(sent.text, sent.session, sent.surface, sent.language)
-    return turn.model_copy(update={"attachments": tuple(sent.attachments), "present": sent.present})
+def turn_of(sent: TurnBody, who: Caller) -> Turn:
+    """The turn a client sent. Raises PolicyDenied.
+
+    A program's is never a person's, whatever it says of its surface and of who is present, and names no files.
+    """
+    session = who.session(sent.session)
+    if who.is_person:
+        turn = new_turn(sent.text, session, sent.surface, sent.language)
+        return turn.model_copy(update={"attachments": tuple(sent.attachments), "present": sent.present})
+    if sent.attachments:
+        raise PolicyDenied("server.scope")
+    return new_turn(sent.text, session, "api", sent.language).model_copy(update={"present": False})
 
 
 async def health(request: Request) -> Response:
@@ -43,14 +53,17 @@ async def health(request: Request) -> Response:
 async def start_turn(request: Request) -> Response:
     """Say something; streams the turn's events."""
     known = services(request)
-    turn = turn_of(await body(request, TurnBody))
+    turn = turn_of(await body(request, TurnBody), caller(request))
     return stream(known.running.run(turn, known.conversation.turn(turn)))
 
 
 async def cancel_turn(request: Request) -> Response:
     """Stop a turn within a token."""
-    services(request).running.cancel(request.path_params["id"])
-    return answer({"cancelled": request.path_params["id"]})
+    running, wanted = services(request).running, request.path_params["id"]
+    if not caller(request).owns(running.session(wanted)):
+        raise NotFound("server.no_turn", what=wanted)
+    running.cancel(wanted)
+    return answer({"cancelled": wanted})
 
 
 async def plan(request: Request) -> Response:
@@ -66,14 +79,17 @@ async def plan(request: Request) -> Response:
 
 async def sessions(request: Request) -> Response:
     """All conversations, the newest first."""
-    return answer({"items": services(request).sessions.overview()})
+    who = caller(request)
+    items = services(request).sessions.overview()
+    return answer({"items": [item for item in items if who.owns(item["session"])]})
 
 
 async def session(request: Request) -> Response:
     """One conversation's turns."""
-    turns = services(request).sessions.transcript(request.path_params["id"])
+    wanted = request.path_params["id"]
+    turns = services(request).sessions.transcript(wanted) if caller(request).owns(wanted) else []
     if not turns:
-        raise NotFound("server.no_session", what=request.path_params["id"])
+        raise NotFound("server.no_session", what=wanted)
     return answer({"items": turns})
 
 
@@ -94,6 +110,10 @@ async def decide(request: Request) -> Response:
     sent = await body(request, DecisionBody)
     known = services(request)
     found = known.approvals.get(request.path_params["id"])
+    if found.state != "pending":
+        raise Conflict("approval.decided", what=found.prepared.title)
+    if sent.bound_to is not None and not hmac.compare_digest(sent.bound_to.encode(), found.bound_to.encode()):
+        raise ApprovalExpired("approval.changed", tool=found.action.tool)
     tongue = language(request, known.language)
     turn = new_turn(sent.decision, found.session, sent.surface, tongue)
     approve = sent.decision == "approve"

@@ -1,4 +1,4 @@
-"""Requests read and answers written the same way everywhere: bounded JSON in, JSON, NDJSON or problem+json out."""
+"""Requests read and answers written the same way everywhere: JSON in, JSON, NDJSON or problem+json out."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from assistant.errors import ApprovalExpired, AssistantError, Conflict, NotFound
 from assistant.events import Event
 from assistant.locale import Catalogue
 
-MOST_BYTES = 1_048_576
 Body = TypeVar("Body", bound=BaseModel)
 
 _STATUS: tuple[tuple[type[AssistantError], int], ...] = (
@@ -28,14 +27,7 @@ _STATUS: tuple[tuple[type[AssistantError], int], ...] = (
 
 async def body(request: Request, form: type[Body]) -> Body:
     """The request's JSON as `form`. Raises Rejected with what is wrong and where."""
-    if request.headers.get("content-type", "").split(";")[0].strip() != "application/json":
-        raise Rejected("server.not_json")
-    raw = b""
-    async for chunk in request.stream():
-        raw += chunk
-        if len(raw) > MOST_BYTES:
-            raise Rejected("server.too_large", limit=MOST_BYTES)
-    return parse(raw, form)
+    return parse(await request.body(), form)
 
 
 def parse(raw: bytes | str, form: type[Body]) -> Body:
@@ -58,8 +50,6 @@ def problem(error: AssistantError, catalogue: Catalogue, tongue: str) -> Respons
     """RFC 9457 problem details."""
     message, mend = catalogue.explain(error, tongue)
     status = next((status for kind, status in _STATUS if isinstance(error, kind)), 400)
-    if error.code in ("server.not_json", "server.too_large"):
-        status = 415 if error.code == "server.not_json" else 413
     return problem_response(status, error.code, message, mend)
 
 

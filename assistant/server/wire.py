@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from assistant.models import Surface, UserContext
 
@@ -41,8 +42,14 @@ class DecisionBody(_Body):
     """The answer to an approval; `bound_to` is the hash of what was shown."""
 
     decision: Literal["approve", "refuse"]
-    bound_to: str | None = None
+    bound_to: str | None = Field(None, max_length=200)
     surface: Surface = "api"
+
+    @model_validator(mode="after")
+    def _yes_to_what(self) -> Self:
+        if self.decision == "approve" and self.bound_to is None:
+            raise PydanticCustomError("unbound", "a yes needs bound_to, the hash of what was shown")
+        return self
 
 
 class SessionBody(_Body):

@@ -71,6 +71,7 @@ def _prepare(connection: sqlite3.Connection, file: Path | str, durable: bool) ->
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
     connection.execute("PRAGMA foreign_keys=ON")
+    connection.execute("PRAGMA secure_delete=ON")
     connection.row_factory = sqlite3.Row
     if file != ":memory:":
         Path(file).chmod(0o600)

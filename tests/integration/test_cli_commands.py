@@ -475,3 +475,26 @@ def test_a_new_skill_is_made_among_the_users_own(run: Run, home: Paths) -> None:
     assert (home.skills / "weather" / "skill.yaml").exists()
     assert run("skills", "new", "weather").exit_code == 1
     assert run("skills", "new", "Not A Name").exit_code == 1
+
+
+def test_a_program_gets_a_token_that_is_shown_once_and_can_be_revoked(run: Run, home: Paths) -> None:
+    assert "No program" in run("config", "token", "list").stdout
+    token = run("config", "token", "add", "notes").stdout.strip()
+    assert token.startswith("hearth_")
+    assert token not in home.tokens.read_text()
+    assert home.tokens.stat().st_mode & 0o777 == 0o600
+    assert run("config", "token", "add", "all", "--scope", "person").exit_code == 0
+    (notes, everything) = json.loads(run("config", "token", "list", "--json").stdout)["items"]
+    assert (notes["name"], notes["scope"], everything["scope"]) == ("notes", "program", "person")
+    assert "sha256" not in notes
+    for arguments, sentence in (
+        (("add", "notes"), "already"),
+        (("add", "Not a name"), "can't be a token's name"),
+        (("add", "x", "--scope", "root"), "is no scope"),
+        (("remove", "nobody"), "There is no token called nobody"),
+    ):
+        refused = run("config", "token", *arguments)
+        assert refused.exit_code != 0
+        assert sentence in refused.stderr
+    assert "revoked" in run("config", "token", "remove", "notes").stdout
+    assert "notes" not in run("config", "token", "list").stdout

@@ -85,7 +85,8 @@ def test_a_socket_hears_every_event_and_can_start_a_turn(daemon: Daemon) -> None
         ("GET", "/nowhere", None, 404, "server.no_path"),
         ("DELETE", "/v1/turns", None, 405, "server.no_method"),
         ("GET", "/v1/audit?limit=many", None, 422, "server.bad_field"),
-        ("POST", "/v1/approvals/none", {"decision": "approve"}, 404, None),
+        ("POST", "/v1/approvals/none", {"decision": "approve"}, 422, "server.bad_field"),
+        ("POST", "/v1/approvals/none", {"decision": "approve", "bound_to": "x"}, 404, None),
         ("POST", "/v1/outbox/none/cancel", {}, 404, None),
     ],
 )

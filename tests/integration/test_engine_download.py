@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import socket
 import threading
 import zipfile
 from collections.abc import Iterator
@@ -240,3 +241,18 @@ def test_a_full_disk_is_said_before_anything_is_fetched(pull: Pull, hub: Hub, mo
         pull(HUB)
     assert error.value.code == "engine.no_space"
     assert hub.starts == []
+
+
+def test_the_hubs_library_tells_nobody_of_us(pull: Pull, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It used to ask huggingface.co for a list of programs at every download, from wherever the model came."""
+    asked: list[str] = []
+    real = socket.getaddrinfo
+
+    def look_up(host: str, *more: object, **named: object) -> object:
+        asked.append(host)
+        return real(host, *more, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("huggingface_hub.utils._detect_agent._registry", None)  # it asks once in a process
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    pull(HUB)
+    assert set(asked) <= {"127.0.0.1", "localhost"}

@@ -93,3 +93,24 @@ def test_a_change_keeps_comments_and_refuses_what_is_wrong(tmp_path: Path) -> No
 def test_an_unknown_zone_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="IANA"):
         config.load(write(tmp_path, "assistant:\n  zone: Mars/Olympus\n"), environment={})
+
+
+@pytest.mark.parametrize(
+    "host", ["0.0.0.0", "::", "192.168.1.7", "localhost", "127.0.0.1.evil.example", "127.0.0.2", ""]
+)
+def test_an_address_beyond_this_computer_is_refused(tmp_path: Path, host: str) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text(f"server:\n  host: {host!r}\n")
+    with pytest.raises(ConfigError) as caught:
+        config.load(file, environment={})
+    assert caught.value.code == "config.beyond_loopback"
+
+
+@pytest.mark.parametrize(
+    "origin", ["*", "null", "http://a.example/", "a.example", "http://*.example", "http://u@a.example"]
+)
+def test_an_origin_is_named_whole(tmp_path: Path, origin: str) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text(f"server:\n  allowed_origins: [{origin!r}]\n")
+    with pytest.raises(ConfigError, match="is no origin"):
+        config.load(file, environment={})

@@ -63,6 +63,17 @@ def test_a_damaged_file_is_refused_for_what_is_wrong(tmp_path: Path, change, cod
         assert "m.gguf" in TEXTS.explain(refusal.value, language)[0]
 
 
+@pytest.mark.parametrize("kind", [41, 99, 2**31])
+def test_a_kind_of_tensor_not_known_here_still_has_to_fit_the_file(tmp_path: Path, kind: int) -> None:
+    sound = struct.pack("<IQIQ", 1, 64, 0, 0)
+    file = tmp_path / "m.gguf"
+    file.write_bytes(SOUND.replace(sound, struct.pack("<IQIQ", 1, 64, kind, 0)))
+    gguf.read(file)
+    file.write_bytes(SOUND.replace(sound, struct.pack("<IQIQ", 1, 2**62, kind, 0)))
+    with pytest.raises(ModelRefused, match="truncated"):
+        gguf.read(file)
+
+
 def test_a_file_that_is_no_language_model_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "m.gguf"
     file.write_bytes(SOUND.replace(b"tokenizer.ggml.tokens", b"tokenizer.ggml.tokenz"))

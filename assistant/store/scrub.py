@@ -1,0 +1,47 @@
+"""Forgetting for good: what was deleted leaves the search index, the log of the database and the disk. Knows no table
+but the index's words.
+
+`secure_delete` overwrites what a DELETE frees. Two copies outlive it: the words of a deleted document stay in the
+full-text index until its segments are merged, and old pages stay in the write-ahead log until it is emptied.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sqlite3
+from collections.abc import Callable
+
+from assistant.store.database import Database
+
+_log = logging.getLogger(__name__)
+_PAGES = 64
+"""So many pages are merged at once: a few milliseconds."""
+_FIRST_S, _EVERY_S = 60.0, 3600.0
+
+
+async def scrub(db: Database) -> None:
+    """Merge the index into one segment, in steps that let other work through, then empty the write-ahead log."""
+    connection = db.conn
+    pages = -_PAGES  # negative: merge all segments, also where there are few of a size
+    while True:
+        before = connection.total_changes
+        connection.execute("INSERT INTO index_words (index_words, rank) VALUES ('merge', ?)", (pages,))
+        if connection.total_changes - before < 2:
+            break
+        pages = _PAGES
+        await asyncio.sleep(0)
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+async def keep_scrubbed(db: Database, forget: Callable[[], int]) -> None:
+    """Forget what is old, and all traces of it, once an hour; the first time a minute after the start."""
+    pause = _FIRST_S
+    while True:
+        await asyncio.sleep(pause)
+        pause = _EVERY_S
+        try:
+            forget()
+            await scrub(db)
+        except sqlite3.Error as error:  # a full or busy disk: the next hour will do
+            _log.warning("what was deleted could not be overwritten yet: %s", error)
