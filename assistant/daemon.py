@@ -255,7 +255,7 @@ def _model(
     if config.engine.model.startswith("scripted:"):
         script = Path(config.engine.model.removeprefix("scripted:"))
         replies = itertools.cycle(script.read_text(encoding="utf-8").splitlines())
-        return None, ScriptedModel(lambda _: next(replies))
+        return None, ScriptedModel(lambda _: next(replies), keep=0)  # it may answer for days
     engine = Engine(paths, config.engine, models)
     stack.push_async_callback(engine.aclose)
     return engine, engine

@@ -29,6 +29,8 @@ from assistant.server.app import ENDPOINTS
 from assistant.skillkit.loader import Skills
 from bench.form import Home, argument_parser, report
 
+INPUTS = 20_000
+SEED = 20261122
 SLOW_S = 10.0
 """An input that takes longer counts as a hang."""
 _INTERESTING = (

@@ -9,10 +9,10 @@ import asyncio
 import gc
 import logging
 import time
-from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from functools import partial
+from weakref import WeakValueDictionary
 
 from assistant.config import ConversationSettings
 from assistant.conversation.arguments import World
@@ -79,25 +79,25 @@ class Conversation:
         self._catalogue = catalogue
         self._settings = settings
         self._templates = templates
-        self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()  # gone with their last turn
 
     async def turn(self, turn: Turn) -> AsyncIterator[Event]:
         """All events of the turn, in order, `TurnDone` last. Turns of one session wait for each other."""
-        async with self._locks[turn.session]:
+        async with self._locks.setdefault(turn.session, asyncio.Lock()):
             record = Record(turn, self._language(turn), time.monotonic())
             async for event in self._guarded(self._take(turn, record), record):
                 yield event
 
     async def decide(self, approval: str, *, approve: bool, bound_to: str | None, turn: Turn) -> AsyncIterator[Event]:
         """Answer an approval from a surface's buttons; the events are those of a turn."""
-        async with self._locks[turn.session]:
+        async with self._locks.setdefault(turn.session, asyncio.Lock()):
             record = Record(turn, self._language(turn), time.monotonic())
             async for event in self._guarded(self._answer(approval, approve, bound_to, turn, record), record):
                 yield event
 
     async def undo(self, turn: Turn) -> AsyncIterator[Event]:
         """Take back the newest act of the turn's session."""
-        async with self._locks[turn.session]:
+        async with self._locks.setdefault(turn.session, asyncio.Lock()):
             record = Record(turn, self._language(turn), time.monotonic())
             async for event in self._guarded(self._undo(turn, record), record):
                 yield event
