@@ -25,8 +25,9 @@ from assistant.paths import Paths
 from bench.household import Household
 
 DEADLINE_S = 120.0
-_LETTERS = "bcdfghkmnprstvwz"
-_MARK = re.compile(rf"zq[{_LETTERS}]{{5}}")
+_SYLLABLES = ("ba", "de", "gi", "fo", "su", "ma", "le", "ri")
+"""Far enough from one another that no two marks are heard as one name."""
+_MARK = re.compile(rf"zq(?:{'|'.join(_SYLLABLES)}){{5}}")
 _LATE = ("approval.decided", "approval.used", "approval.refused")
 """How the second of two who answer at once is told."""
 
@@ -51,11 +52,11 @@ _PLAN = ("reminder", "note", "read", "hang_up", "event", "read", "undo", "contac
 
 def mark(client: int, request: int) -> str:
     """A word of its own for a request."""
-    number, letters = client * 1000 + request, ""
+    number, word = client * 1000 + request, "zq"
     for _ in range(5):
-        number, digit = divmod(number, len(_LETTERS))
-        letters += _LETTERS[digit]
-    return f"zq{letters}"
+        number, digit = divmod(number, len(_SYLLABLES))
+        word += _SYLLABLES[digit]
+    return word
 
 
 @dataclass

@@ -30,6 +30,8 @@ class Household:
 
     home: Home
     folder: Path
+    sample_mails: int
+    """Mails that lay in the new folder of the mailbox before anything was said."""
 
     def rows(self, statement: str, *values: object) -> list[tuple[object, ...]]:
         """What the daemon's database says, through a connection of our own."""
@@ -49,6 +51,7 @@ def household(settings: Mapping[str, object] | None = None, *, program: str = "b
         script = folder / "script.jsonl"
         script.write_text(f"reply: {ANSWER}\n", encoding="utf-8")
         load_sample_mail(folder / outbox.OWN)
+        mails = outbox.count(folder, outbox.OWN)
         with outbox.server(folder, 1, "taken") as port:
             every = {
                 **outbox.settings(folder, port),
@@ -57,7 +60,7 @@ def household(settings: Mapping[str, object] | None = None, *, program: str = "b
                 **(settings or {}),
             }
             with Home(every, program=program) as home:
-                yield Household(home, folder)
+                yield Household(home, folder, mails)
 
 
 def load_sample_mail(folder: Path) -> None:
