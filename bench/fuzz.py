@@ -20,7 +20,7 @@ from bench.household import household
 
 INPUTS = 20_000
 SEED = 20261123
-_SHARES = {"worker": 0.1, "pipe": 0.1, "api": 0.2}
+_SHARES = {"worker": 0.1, "pipe": 0.1, "api": 0.1}
 """What is left is for the parsers of files and frames, which are quick."""
 
 

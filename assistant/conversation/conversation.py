@@ -26,7 +26,7 @@ from assistant.conversation.record import Record
 from assistant.conversation.rules import Heard, Rules, settled
 from assistant.conversation.sessions import Sessions
 from assistant.conversation.spans import mask
-from assistant.errors import AskAgain, AssistantError, Cancelled, SkillFailed
+from assistant.errors import AskAgain, AssistantError, Cancelled, Rejected, SkillFailed
 from assistant.events import (
     ApprovalWanted,
     Event,
@@ -46,6 +46,8 @@ from assistant.skillkit.loader import Skills
 from assistant.skillkit.planned import not_there
 
 _log = logging.getLogger(__name__)
+_LONGEST = 2000
+"""Characters of a turn. Reading takes time that grows faster than the words, and everybody else waits for it."""
 _BARE_ANSWER = 2
 """So few words may answer a question in another script: a name, a number with its unit."""
 
@@ -113,6 +115,7 @@ class Conversation:
     ) -> Plan:
         """What a turn would do, without doing any of it: reads included (DESIGN §6)."""
         started = time.monotonic()
+        _check_length(text)
         tongue = supported(language) or detect(text)
         world = self._world(tongue, now, user)
         masked = mask(text, world.now)
@@ -137,6 +140,7 @@ class Conversation:
     # --- one turn ----------------------------------------------------------------------------------------------
 
     async def _take(self, turn: Turn, record: Record) -> AsyncIterator[Event]:
+        _check_length(turn.text)
         heard = self._rules.hear(turn, record.language, self._world(record.language, None, None))
         taken = self._short_answer(heard, turn, record)
         if taken is not None:
@@ -383,3 +387,9 @@ class Conversation:
 
 def _refers_to(value: object, kept: list[int]) -> bool:
     return isinstance(value, dict) and value.get("$from") in kept
+
+
+def _check_length(text: str) -> None:
+    """Raises Rejected for more than can be read while others wait."""
+    if len(text) > _LONGEST:
+        raise Rejected("conversation.too_long", length=len(text), limit=_LONGEST)
