@@ -147,6 +147,7 @@ async def assemble(
     stack.push_async_callback(schedules.aclose)
     stack.push_async_callback(running.aclose)
     await _keep_running(stack, crew.start, "skills")
+    await _keep_running(stack, partial(sessions.keep_forgetting, config.conversation.keep_days), "forgetting")
     return Services(
         clock=clock,
         catalogue=catalogue,

@@ -298,7 +298,11 @@ async def missing_in_transcripts(house: Household, tally: Tally) -> list[str]:
     async with house.home.client() as client:
         for session, said in tally.said.items():
             kept = Counter(str(turn["text"]) for turn in (await client.session(session))["items"])
-            faults += [f"{session}: {words!r} {kept[words]} of {times}" for words, times in said.items() if kept[words] != times]
+            faults += [
+                f"{session}: {words!r} {kept[words]} of {times}"
+                for words, times in said.items()
+                if kept[words] != times
+            ]
             strange = {found for words in kept for found in _MARK.findall(words)} - {
                 mark(number, request) for number in range(64) for request in range(1000) if _session(number) == session
             }

@@ -251,7 +251,11 @@ def _answers(rng: random.Random, folder: Path) -> Callable[[int], object]:
         for name in rng.sample(sorted(good), rng.randrange(len(good) + 1)):
             good[name] = nested(rng) if rng.random() < 0.1 else anything(rng)
         answer = good if rng.random() < 0.9 else anything(rng)
-        for understood in (wire.result_of, lambda said: wire.prepared_of(said, "x"), lambda said: wire.raise_problem(said, "x")):
+        for understood in (
+            wire.result_of,
+            lambda said: wire.prepared_of(said, "x"),
+            lambda said: wire.raise_problem(said, "x"),
+        ):
             try:
                 understood(answer)
             except (wire.OddAnswer, Uncertain):

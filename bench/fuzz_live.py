@@ -138,7 +138,9 @@ class Caller:
         if rng.random() < 0.05:
             path = "/" + "".join(rng.choice("abc/%.?") for _ in range(12)).replace("%", "%25").lstrip("/")
         if rng.random() < 0.2:
-            path += f"?{rng.choice(('limit', 'since', 'state'))}={rng.choice(('-1', '1e9', '9' * 30, '0001-01-01', 'x'))}"
+            path += (
+                f"?{rng.choice(('limit', 'since', 'state'))}={rng.choice(('-1', '1e9', '9' * 30, '0001-01-01', 'x'))}"
+            )
         kind = "application/json" if rng.random() < 0.95 else rng.choice(("text/plain", "", "multipart/form-data"))
         method = endpoint.method if rng.random() < 0.95 else rng.choice(_METHODS)
         headers = {"content-type": kind, **rng.choice(_HEADERS)}
@@ -165,7 +167,9 @@ class Caller:
     def _words(self) -> str:
         """What a person says, or nearly."""
         said = self._rng.choice(self._sentences)
-        return said if self._rng.random() < 0.5 else mutate(said.encode(), self._rng).decode("utf-8", "replace")[:20_000]
+        return (
+            said if self._rng.random() < 0.5 else mutate(said.encode(), self._rng).decode("utf-8", "replace")[:20_000]
+        )
 
     def _remember(self, text: str) -> None:
         """Ids of what there is, to be asked for later."""

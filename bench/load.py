@@ -22,7 +22,9 @@ _MAIL_S = 60.0
 _GOALS = {"errors": 0, "cross_talk": 0, "lost": 0, "doubled": 0, "crashes": 0, "hangs": 0, "rss_slope_mb_per_1000": 1}
 
 
-def measure(clients: int, requests: int, *, settle_s: float = SETTLE_S) -> tuple[dict[str, float | int | None], list[str]]:
+def measure(
+    clients: int, requests: int, *, settle_s: float = SETTLE_S
+) -> tuple[dict[str, float | int | None], list[str]]:
     """The crowd on a daemon of its own: figures, and what went wrong in words."""
     with household({"approvals.hold_s": 0}, program="assistant.cli.background") as house:
         time.sleep(settle_s)

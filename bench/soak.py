@@ -15,7 +15,7 @@ from typing import Any
 
 from assistant.client import Client
 from assistant.events import ApprovalWanted, Event, Failed, TurnDone
-from bench.form import SETTLE_S, Home, argument_parser, report
+from bench.form import SETTLE_S, argument_parser, report
 from bench.household import Household, handles, household, memory_mb
 from bench.watched import inside
 
@@ -212,7 +212,9 @@ def main() -> None:
     options = parser.parse_args()
     found, grown = measure(options.turns)
     rows: list[tuple[object, ...]] = [("ending", "turns"), *grown.said.most_common()]
-    more = {name: grown.after["objects"][name] - grown.before["objects"].get(name, 0) for name in grown.after["objects"]}
+    more = {
+        name: grown.after["objects"][name] - grown.before["objects"].get(name, 0) for name in grown.after["objects"]
+    }
     for name, count in sorted(more.items(), key=lambda item: -item[1])[:10]:
         print(f"{count:+8d} {name}", file=sys.stderr)
     print(set(grown.after["tasks"]) ^ set(grown.before["tasks"]), file=sys.stderr)

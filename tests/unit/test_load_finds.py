@@ -5,17 +5,23 @@ from __future__ import annotations
 import asyncio
 import gc
 import time
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
+from assistant.clock import FrozenClock
 from assistant.conversation.answers import answer_of
+from assistant.conversation.sessions import Sessions
 from assistant.engine.scripted import ScriptedModel
-from assistant.models import Completion, Message
+from assistant.models import Completion, Message, Turn
+from assistant.server.wire import AuditQuery
+from assistant.store import open_database
 from tests.support.context import load_skill
 from tests.support.mail import deliver, mail, module, reading
-from tests.support.talk import USER, talking
+from tests.support.talk import NOW, USER, talking
 
 _LONG = 1990
 
@@ -120,3 +126,24 @@ async def test_who_searches_mail_at_once_has_it_looked_through_once(tmp_path: Pa
     deliver(tmp_path / "mail", mail(subject="Again"))
     await mailbox.refresh(ctx.index)
     assert len(await ctx.index.search("again")) == 1
+
+
+async def test_a_daemon_that_runs_on_forgets_too(tmp_path: Path) -> None:
+    clock = FrozenClock(NOW)
+    db = open_database(":memory:")
+    sessions = Sessions(db, clock)
+    sessions.keep(Turn(id="t", text="hi", session="s"), "en", "hello", "intent", 1, [])
+    sessions.can_undo("s", "o", "notes.add", {"file": "x"})
+    clock.at += timedelta(days=2)
+    task = asyncio.create_task(sessions.keep_forgetting(1, every_s=0.01))
+    await asyncio.sleep(0.05)
+    task.cancel()
+    counts = [db.conn.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in ("turns", "undoable")]
+    assert counts == [0, 0]
+
+
+def test_a_moment_outside_of_the_calendar_is_refused() -> None:
+    assert AuditQuery.model_validate({"since": "2026-11-23T10:00:00Z"}).since is not None
+    for since in ("0001-01-01", "0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59"):
+        with pytest.raises(ValidationError):
+            AuditQuery.model_validate({"since": since})
