@@ -1,4 +1,4 @@
-"""Many clients at one daemon at the same time: what they say, what they check at once, and what must be there afterwards.
+"""Many clients at one daemon at once: what they say, what they check, and what must be there afterwards.
 
 Every sentence carries a word that nobody else says, so that an answer, an event or a stored thing tells whose it is.
 """
@@ -11,7 +11,7 @@ import json
 import re
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -84,7 +84,7 @@ class Line:
     def __init__(self, paths: Paths) -> None:
         self._client = Client(paths)
 
-    async def turn(self, words: str, session: str) -> AsyncIterator[Event]:
+    async def turn(self, words: str, session: str) -> AsyncGenerator[Event, None]:
         """A turn's events; leaving early hangs up."""
         async with contextlib.aclosing(self._client.turn(words, session=session, surface="api")) as events:
             async for event in events:
@@ -105,7 +105,7 @@ class Socket(Line):
         self._socket: Any = None
         self._sessions: dict[str, str] = {}
 
-    async def turn(self, words: str, session: str) -> AsyncIterator[Event]:
+    async def turn(self, words: str, session: str) -> AsyncGenerator[Event, None]:
         """Leaving early closes the socket; the next turn opens a new one."""
         if self._socket is None:
             self._socket = await websockets.unix_connect(self._path, "ws://localhost/v1/events", max_size=2**24)

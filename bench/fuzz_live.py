@@ -1,4 +1,4 @@
-"""The doors of `bench.fuzz` that are processes: engine workers, hosts of skills, the daemon's API and its event socket."""
+"""The doors of `bench.fuzz` that are processes: engine workers, hosts of skills, the daemon's API and event socket."""
 
 from __future__ import annotations
 
@@ -26,7 +26,12 @@ from bench.household import Household
 _OPERATIONS = ("load", "complete", "tokenize", "save", "restore", "stats", "ping", "cancel", "nonsense", "")
 _WORKER_S = 60.0
 _CLIENTS = 4
-_HEADERS = ({}, {"accept-language": "zh"}, {"accept-language": "\xff" * 50}, {"x-odd": "a" * 4000})
+_HEADERS: tuple[dict[str, str], ...] = (
+    {},
+    {"accept-language": "zh"},
+    {"accept-language": "\xff" * 50},
+    {"x-odd": "a" * 4000},
+)
 _METHODS = ("PUT", "DELETE", "PATCH", "GET", "OPTIONS", "HEAD")
 
 
@@ -146,7 +151,10 @@ class Caller:
         headers = {"content-type": kind, **rng.choice(_HEADERS)}
         sent = written(self._body(endpoint), rng)
         response = await client.request(
-            method, path, content=sent, headers={name: value.encode("latin-1") for name, value in headers.items()}
+            method,
+            path,
+            content=sent,
+            headers={name.encode(): value.encode("latin-1") for name, value in headers.items()},
         )
         if response.status_code >= 500:
             self._findings.crash("api", (method, path, response.status_code, sent[:200]))

@@ -1,4 +1,4 @@
-"""What the doors of `bench.fuzz` share: mutation, odd JSON, values for a JSON schema, and the count of what went wrong."""
+"""What the doors of `bench.fuzz` share: mutation, odd JSON, values of a JSON schema, a count of what went wrong."""
 
 from __future__ import annotations
 

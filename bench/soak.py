@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -192,14 +193,12 @@ def figures(house: Household, grown: Grown, warm_up: int) -> dict[str, float | i
 def blocks_per_1000(grown: Grown, warm_up: int) -> int:
     """Python's own allocations that stay, after a collection; they know nothing of the allocator's fragmentation."""
     turns = grown.turns - min(warm_up, grown.turns // 4)
-    return round(1000 * (grown.after["blocks"] - grown.before["blocks"]) / turns)
+    return int(1000 * (grown.after["blocks"] - grown.before["blocks"]) / turns)
 
 
 def measure(turns: int, *, settle_s: float = SETTLE_S) -> tuple[dict[str, float | int | None], Grown]:
     """The whole soak on a daemon of its own."""
     with household({"approvals.hold_s": 0}) as house:
-        import time
-
         time.sleep(settle_s)
         grown = asyncio.run(run(house, turns))
         return figures(house, grown, min(WARM_UP, turns // 4)), grown

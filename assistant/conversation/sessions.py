@@ -109,7 +109,7 @@ class Sessions:
         return [dict(row) | {"events": json.loads(row["events"])} for row in rows]
 
     def forget(self, keep_days: int) -> int:
-        """Delete turns older than `keep_days` (0 keeps all); returns how many. What is past undoing or answering goes too."""
+        """Delete turns older than `keep_days` (0 keeps all), and what is past undoing; returns how many turns."""
         past = (self._clock.now() - UNDO_LIFE).astimezone(UTC).isoformat()
         for table in ("undoable", "open_questions"):
             self._db.conn.execute(f"DELETE FROM {table} WHERE at < ?", (past,))

@@ -54,7 +54,7 @@ async def test_a_scripted_model_keeps_no_more_requests_than_it_is_told_to() -> N
 async def test_a_scripted_list_is_used_up_in_order_even_where_nothing_is_kept() -> None:
     model = ScriptedModel(["a", "b"], keep=0)
     request = Completion(messages=())
-    said = [[chunk.text async for chunk in model.complete(request)][0] for _ in range(2)]
+    said = ["".join([chunk.text async for chunk in model.complete(request)]) for _ in range(2)]
     assert said == ["a", "b"]
 
 
