@@ -80,6 +80,8 @@ async def serve(paths: Paths, loaded: Loaded, *, foreground: bool = True) -> Non
         gc.freeze()  # what was loaded stays: no collection needs to walk through it
         gc.enable()
         await _keep_running(stack, services.conversation.warm, "templates")
+        forgetting = partial(services.sessions.keep_forgetting, config.conversation.keep_days)
+        await _keep_running(stack, forgetting, "forgetting")
         _log.info("ready after %.2f s", time.monotonic() - started)
         await stopping.wait()
         _log.info("stopping")
@@ -147,7 +149,6 @@ async def assemble(
     stack.push_async_callback(schedules.aclose)
     stack.push_async_callback(running.aclose)
     await _keep_running(stack, crew.start, "skills")
-    await _keep_running(stack, partial(sessions.keep_forgetting, config.conversation.keep_days), "forgetting")
     return Services(
         clock=clock,
         catalogue=catalogue,
