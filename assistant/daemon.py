@@ -87,6 +87,8 @@ async def serve(paths: Paths, loaded: Loaded, *, foreground: bool = True) -> Non
         gc.freeze()  # what was loaded stays: no collection needs to walk through it
         gc.enable()
         await _keep_running(stack, services.conversation.warm, "templates")
+        forgetting = partial(services.sessions.keep_forgetting, config.conversation.keep_days)
+        await _keep_running(stack, forgetting, "forgetting")
         _log.info("ready after %.2f s", time.monotonic() - started)
         await stopping.wait()
         _log.info("stopping")
@@ -296,7 +298,7 @@ def _model(
     if config.engine.model.startswith("scripted:"):
         script = Path(config.engine.model.removeprefix("scripted:"))
         replies = itertools.cycle(script.read_text(encoding="utf-8").splitlines())
-        return None, ScriptedModel(lambda _: next(replies))
+        return None, ScriptedModel(lambda _: next(replies), keep=0)  # it may answer for days
     engine = Engine(paths, config.engine, models)
     stack.push_async_callback(engine.aclose)
     return engine, engine

@@ -96,10 +96,18 @@ class Home:
     """A temporary ASSISTANT_HOME with a daemon; the models are the shared ones. Use as `with Home() as home`.
 
     `settings` are keys of config.yaml (`engine.model`) and their values. The daemon is stopped and the home removed at
-    the end. Changes this process's environment while it lasts: one at a time.
+    the end. Changes this process's environment while it lasts: one at a time. `program` is the module that is run:
+    the daemon as it is, or `bench.watched`.
     """
 
-    def __init__(self, settings: Mapping[str, object] | None = None, *, start: bool = True) -> None:
+    def __init__(
+        self,
+        settings: Mapping[str, object] | None = None,
+        *,
+        start: bool = True,
+        program: str = "assistant.cli.background",
+    ) -> None:
+        self._program = program
         self._settings = {"notify.desktop": False, **(settings or {})}
         self._start = start
         self._folder = tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True)
@@ -149,7 +157,7 @@ class Home:
         """Start the daemon without waiting for it."""
         with (self.paths.logs / "bench.out").open("ab") as output:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "assistant.cli.background"],
+                [sys.executable, "-m", self._program],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,

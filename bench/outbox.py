@@ -28,7 +28,7 @@ from bench.form import ROOT, Home, argument_parser, report
 
 KILLS = 200
 MAILS = 200
-_OWN = "mei@example.org"
+OWN = "mei@example.org"
 _OPEN = "'PROPOSED', 'APPROVED', 'SENDING', 'UNKNOWN'"
 _WINDOW_S = 2.0  # at most, from the daemon's being ready to its end; twice the time of its start on a slow machine
 _IN_START = 0.2  # share of kills while it starts
@@ -96,12 +96,12 @@ def main() -> None:
 
 def settings(folder: Path, port: int) -> Mapping[str, object]:
     """The daemon's settings: short waits, mail through the server at `port`, the mailbox it delivers to."""
-    mailbox = folder / _OWN
+    mailbox = folder / OWN
     for part in ("cur", "new", "tmp"):
         (mailbox / part).mkdir(parents=True, exist_ok=True)
     email = {
         "mailbox": str(mailbox),
-        "address": _OWN,
+        "address": OWN,
         "smtp_host": "127.0.0.1",
         "smtp_port": port,
         "smtp_security": "none",
@@ -115,9 +115,9 @@ def settings(folder: Path, port: int) -> Mapping[str, object]:
 
 
 @contextlib.contextmanager
-def server(folder: Path, seed: int) -> Iterator[int]:
-    """The SMTP server in a process of its own; its port."""
-    command = [sys.executable, "-m", "bench.chaos_smtp", str(folder), str(seed)]
+def server(folder: Path, seed: int, *fates: str) -> Iterator[int]:
+    """The SMTP server in a process of its own; its port. `fates`: see `bench.chaos_smtp`."""
+    command = [sys.executable, "-m", "bench.chaos_smtp", str(folder), str(seed), *fates]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
     try:
         assert process.stdout is not None

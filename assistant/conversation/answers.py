@@ -14,6 +14,8 @@ from assistant.models import Language
 
 Answer = Literal["yes", "no", "no_and_more", "thanks"]
 _CLAUSE = re.compile(r"[,，.。!！;；、…—~～?？]+|\s+-+\s+")
+_MOST_CLAUSES = 12
+"""Who says more answers nothing: each clause costs milliseconds, and a list of a thousand things is none."""
 _YES, _NO, _THANKS = frozenset({"core.yes"}), frozenset({"core.no", "core.undo"}), frozenset({"core.thanks"})
 
 
@@ -23,6 +25,9 @@ def answer_of(text: str, language: Language, tool_of: Callable[[str], str]) -> A
     `no_and_more`: a no, and then words that may say why, or what instead.
     """
     clauses = [clause.strip() for clause in _CLAUSE.split(text)]
+    if len(clauses) > _MOST_CLAUSES:
+        first = next((one for one in clauses if one), "")
+        return "no_and_more" if first and (tool_of(first) or _kind(_plain(first, language), tool_of)) in _NO else None
     kinds = [tool_of(one) or _kind(_plain(one, language), tool_of) for one in clauses if one]
     kinds = [kind for kind, one in zip(kinds, filter(None, clauses), strict=True) if kind or _plain(one, language)]
     if not set(kinds) & (_NO | _THANKS) and _assents(text, language):

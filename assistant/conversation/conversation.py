@@ -10,10 +10,10 @@ import gc
 import logging
 import re
 import time
-from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from functools import partial
+from weakref import WeakValueDictionary
 
 from assistant.config import ConversationSettings
 from assistant.conversation.acting import Acting
@@ -28,7 +28,7 @@ from assistant.conversation.record import Record
 from assistant.conversation.rules import Heard, Rules, settled
 from assistant.conversation.sessions import Sessions
 from assistant.conversation.spans import mask
-from assistant.errors import AskAgain, AssistantError, Cancelled, SkillFailed
+from assistant.errors import AskAgain, AssistantError, Cancelled, Rejected, SkillFailed
 from assistant.events import (
     Event,
     Failed,
@@ -47,6 +47,8 @@ from assistant.skillkit.planned import not_there
 _log = logging.getLogger(__name__)
 _PROOF = re.compile(r"(?:[•…*.\s]*)([A-Za-z0-9]{4})[.。]?", re.ASCII)
 """What is typed besides a yes: the last four characters of an account."""
+_LONGEST = 2000
+"""Characters of a turn. Reading takes time that grows faster than the words, and everybody else waits for it."""
 _BARE_ANSWER = 2
 """So few words may answer a question in another script: a name, a number with its unit."""
 
@@ -81,11 +83,11 @@ class Conversation:
         self._catalogue = catalogue
         self._settings = settings
         self._templates = templates
-        self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()  # gone with their last turn
 
     async def turn(self, turn: Turn) -> AsyncIterator[Event]:
         """All events of the turn, in order, `TurnDone` last. Turns of one session wait for each other."""
-        async with self._locks[turn.session]:
+        async with self._locks.setdefault(turn.session, asyncio.Lock()):
             record = Record(turn, self._language(turn), time.monotonic())
             async for event in self._guarded(self._take(turn, record), record):
                 yield event
@@ -94,14 +96,14 @@ class Conversation:
         self, approval: str, *, approve: bool, bound_to: str | None, turn: Turn, proof: str = ""
     ) -> AsyncIterator[Event]:
         """Answer an approval from a surface's buttons; the events are those of a turn."""
-        async with self._locks[turn.session]:
+        async with self._locks.setdefault(turn.session, asyncio.Lock()):
             record = Record(turn, self._language(turn), time.monotonic())
             async for event in self._guarded(self._answer(approval, approve, bound_to, turn, record, proof), record):
                 yield event
 
     async def undo(self, turn: Turn) -> AsyncIterator[Event]:
         """Take back the newest act of the turn's session."""
-        async with self._locks[turn.session]:
+        async with self._locks.setdefault(turn.session, asyncio.Lock()):
             record = Record(turn, self._language(turn), time.monotonic())
             async for event in self._guarded(self._undo(turn, record), record):
                 yield event
@@ -117,6 +119,7 @@ class Conversation:
     ) -> Plan:
         """What a turn would do, without doing any of it: reads included (DESIGN §6)."""
         started = time.monotonic()
+        _check_length(text)
         tongue = supported(language) or detect(text)
         world = self._world(tongue, now, user)
         masked = mask(text, world.now)
@@ -141,6 +144,7 @@ class Conversation:
     # --- one turn ----------------------------------------------------------------------------------------------
 
     async def _take(self, turn: Turn, record: Record) -> AsyncIterator[Event]:
+        _check_length(turn.text)
         heard = self._rules.hear(turn, record.language, self._world(record.language, None, None))
         taken = self._short_answer(heard, turn, record)
         if taken is not None:
@@ -336,3 +340,9 @@ class Conversation:
         manifests = [skill.manifest for name, skill in loaded if not self._skills.planned(name)]
         lines = [f"• {manifest.description.get(language) or manifest.description['en']}" for manifest in manifests]
         return self._text(language, "conversation.help", skills="\n".join(lines))
+
+
+def _check_length(text: str) -> None:
+    """Raises Rejected for more than can be read while others wait."""
+    if len(text) > _LONGEST:
+        raise Rejected("conversation.too_long", length=len(text), limit=_LONGEST)

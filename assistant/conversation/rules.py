@@ -36,6 +36,8 @@ _SURE = {"en": 8, "zh": 3}
 """So many letters of a template make a half sentence a request of its own."""
 _NAME = 4
 """So many words may be somebody's name."""
+_GAP = re.compile(r"\s{20,}")
+"""No speech: patterns look at each of its places again and again."""
 _CLAUSES = re.compile(r"[,，.。!！;；]+|(?<=[一-鿿])\s+")
 _BODIES = ("body", "text", "note")
 
@@ -101,11 +103,12 @@ class Rules:
     def hear(self, turn: Turn, language: Language, world: World) -> Heard:
         """Read a turn against its session."""
         focus = focus_of(self.history(turn.session, LEANING), world.user)
-        text = spelled_out(turn.text, focus, language, world.now)
+        words = _GAP.sub(" ", turn.text)
+        text = spelled_out(words, focus, language, world.now)
         masked = mask(text, world.now)
         match = self._sentences.match(masked, language, world.user)
         core_tool = partial(self._core_tool, language, world)
-        answer, question = answer_of(turn.text, language, core_tool), self._question(turn.session)
+        answer, question = answer_of(words, language, core_tool), self._question(turn.session)
         if question and answer == "no_and_more":
             rest = text if match else _CLAUSES.split(text, maxsplit=1)[-1].strip()
             other = match or self._sentences.match(mask(rest, world.now), language, world.user)
@@ -122,7 +125,7 @@ class Rules:
             question=question,
             focus=focus,
             undone=self._sessions.last_is_undone(turn.session),
-            undoes=match.tool == _UNDO if match else _undoes(turn.text, language, core_tool),
+            undoes=match.tool == _UNDO if match else _undoes(words, language, core_tool),
         )
 
     def history(self, session: str, limit: int) -> list[Exchange]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -112,11 +113,20 @@ class Sessions:
         return [dict(row) | {"events": json.loads(row["events"])} for row in rows]
 
     def forget(self, keep_days: int) -> int:
-        """Delete turns older than `keep_days` (0 keeps all); returns how many."""
+        """Delete turns older than `keep_days` (0 keeps all), and what is past undoing; returns how many turns."""
+        past = (self._clock.now() - UNDO_LIFE).astimezone(UTC).isoformat()
+        for table in ("undoable", "open_questions"):
+            self._db.conn.execute(f"DELETE FROM {table} WHERE at < ?", (past,))
         if not keep_days:
             return 0
         before = (self._clock.now() - timedelta(days=keep_days)).astimezone(UTC).isoformat()
         return self._db.conn.execute("DELETE FROM turns WHERE started_at < ?", (before,)).rowcount
+
+    async def keep_forgetting(self, keep_days: int, every_s: float = 6 * 3600) -> None:
+        """`forget` again and again: a daemon may run for months."""
+        while True:
+            await asyncio.sleep(every_s)
+            self.forget(keep_days)
 
     def ask(self, turn: Turn, step: Step) -> None:
         """Remember that `step` waits for the next turn's answer."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 
 from assistant.models import Chunk, Completion, Usage
@@ -12,10 +13,11 @@ from assistant.models import Chunk, Completion, Usage
 class ScriptedModel:
     """Answers with given replies in turn, or with what a function makes of the request. Keeps the requests it got."""
 
-    def __init__(self, replies: Sequence[str] | Callable[[Completion], str]) -> None:
-        """A list is used up in order; asking for more than it has raises IndexError."""
+    def __init__(self, replies: Sequence[str] | Callable[[Completion], str], *, keep: int | None = None) -> None:
+        """A list is used up in order; asking for more than it has raises IndexError. `keep`: only the last requests."""
         self._replies = replies
-        self.requests: list[Completion] = []
+        self._asked = 0
+        self.requests: deque[Completion] = deque(maxlen=keep)
 
     @property
     def ready(self) -> bool:
@@ -24,7 +26,7 @@ class ScriptedModel:
 
     async def complete(self, request: Completion) -> AsyncIterator[Chunk]:
         """The next reply, word by word; `stop` and `max_tokens` (a word is a token) are kept to."""
-        number = len(self.requests)
+        number, self._asked = self._asked, self._asked + 1
         self.requests.append(request)
         reply = self._replies(request) if callable(self._replies) else self._replies[number]
         ends = [reply.find(word) for word in request.stop if word and word in reply]

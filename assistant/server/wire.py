@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from assistant.models import Surface, UserContext
@@ -69,6 +69,15 @@ class AuditQuery(_Body):
 
     limit: int = Field(100, ge=1, le=10_000)
     since: datetime | None = None
+
+    @field_validator("since")
+    @classmethod
+    def _is_within_the_calendar(cls, since: datetime | None) -> datetime | None:
+        """In UTC too: the first and the last day have times that are not."""
+        try:
+            return since and since.astimezone(UTC)
+        except (OverflowError, ValueError) as error:
+            raise ValueError("no such moment") from error
 
 
 class ModelBody(_Body):

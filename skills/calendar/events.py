@@ -71,9 +71,10 @@ def parse(data: bytes) -> list[Item] | None:
     from icalendar import Calendar
 
     try:
-        components = Calendar.from_ical(data.decode("utf-8-sig")).walk("VEVENT")
+        # As bytes: text of a single line icalendar takes for the name of a file, and reads that instead.
+        components = Calendar.from_ical(data.decode("utf-8-sig").encode()).walk("VEVENT")
         return _items([component for component in components if component.get("DTSTART") is not None])
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError):
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError, OSError):
         return None  # whatever icalendar stumbles over, it is a file of somebody else's that stays as it is
 
 

@@ -67,19 +67,25 @@ class Mailbox:
         self._ids: dict[str, str] = {}
         self._keys: dict[str, str] = {}
         self._indexed: set[str] = set()
+        self._looks = 0
+        """How often the store was looked through."""
 
     async def refresh(self, index: Index, *, limit: int = 64) -> int:
         """Look what has changed and index up to `limit` new mails, newest first; how many are left.
 
-        Costs a `stat` per folder where nothing has. Raises OSError where the store can't be reached: then nothing is
-        forgotten.
+        Costs a `stat` per folder where nothing has; of several who ask at once, one looks for all. Raises OSError where
+        the store can't be reached: then nothing is forgotten.
         """
+        asked = self._looks
         async with self._lock:
+            if self._looks > asked and self._stamps:  # somebody looked after we asked, and nothing was changed since
+                return await self._index_some(index, limit)
             if not self._loaded:
                 for id_, key in (await index.stamps()).items():
                     self._give(key, id_)
                     self._indexed.add(key)
                 self._loaded = True
+            self._looks += 1
             await asyncio.to_thread(self._scan)
             gone = [key for key in self._ids if key not in self._slots]
             await index.delete([self._forget(key) for key in gone])
