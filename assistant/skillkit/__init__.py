@@ -89,6 +89,7 @@ from assistant.skillkit.declare import (
     undo as undo,
 )
 from assistant.skillkit.files import write_whole as write_whole
+from assistant.skillkit.web import web_client as web_client
 from assistant.values import (
     Duration as Duration,
 )
