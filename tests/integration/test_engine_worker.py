@@ -219,9 +219,9 @@ async def test_a_stopped_worker_is_noticed_by_the_deadline(small_model: Path, tm
         assert (await text_of(engine, POEM))[1].finish
 
 
-async def test_the_state_survives_the_worker_and_a_damaged_one_is_refused(engine: Engine, tmp_path: Path) -> None:
+async def test_the_state_survives_the_worker_and_a_damaged_one_is_refused(engine: Engine) -> None:
     await text_of(engine, POEM)
-    file = tmp_path / "state.bin"
+    file = engine.states / "state.bin"
     saved = await engine.save(file)
     os.kill(engine.status()["pid"], signal.SIGKILL)
     assert await engine.restore(file) == saved
