@@ -117,9 +117,11 @@ async def test_what_may_not_be_is_refused_and_said_with_a_mend(
     den: Den, trusted: Authority, url: str, secrets: tuple[str, ...], kept: bool, reason: str
 ) -> None:
     den.ledger.secrets = {kept_as(NAME, "token"): SECRET} if kept else {}
+    (den.home / "elsewhere").mkdir()
+    stranger = authority(den.home / "elsewhere")
     with socket.create_server(("127.0.0.1", 0)) as closed:
         ports = {"closed": closed.getsockname()[1]}
-    async with site(trusted.server()) as tls, site() as plain, site() as other:
+    async with site(trusted.server()) as tls, site(stranger.server()) as plain, site() as other:
         ports |= {"tls": tls.port, "plain": plain.port, "other": other.port}
         places = (f"localhost:{tls.port}", f"localhost:{plain.port}", f"localhost:{ports['closed']}", "example.org:443")
         den.write(GET, may(*places, secrets=secrets))
