@@ -11,7 +11,9 @@ import asyncio
 import contextlib
 import json
 import os
+import re
 import signal
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
