@@ -110,8 +110,7 @@ async def assemble(
     audit = Audit(ledger, clock, config.audit.bodies)
     models = ModelStore(paths, config.engine)
     engine, model = (None, scripted) if scripted else _model(paths, config, models, stack)
-    world = World(secret=secrets.get, record=audit.record)
-    skills = await _skills(paths, config, catalogue, stack, kept, world)
+    skills = await _skills(paths, config, catalogue, stack, kept, World(secret=secrets.get, record=audit.record))
     users = UserFile(paths.profile_file, partial(_contacts_folder, skills, paths))
     crew = Crew(skills, language)
     schedules = SqlSchedules(db, clock, crew.fire)
@@ -142,7 +141,6 @@ async def assemble(
         notify=Announcer(bus, DesktopNotifications(config.assistant.name) if config.notify.desktop else None),
     )
     sessions = _sessions(db, clock, config)
-    kept = Kept(paths.state / "kept")
     conversation = _conversation(config, skills, contexts, sessions, approvals, audit, users, kept, switches)
     running = RunningTurns(bus, catalogue, clock)
     await _keep_running(stack, outbox.run, "outbox")

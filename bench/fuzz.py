@@ -25,6 +25,7 @@ from assistant import config
 from assistant.engine import gguf
 from assistant.errors import AssistantError
 from assistant.resources import bundled
+from assistant.sandbox.machine import fence
 from assistant.server.app import ENDPOINTS
 from assistant.skillkit.loader import Skills
 from bench.form import Home, argument_parser, report
@@ -186,7 +187,7 @@ async def fuzz_worker(count: int, rng: random.Random, findings: Findings) -> Non
     sent = 0
     while sent < count:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "assistant.engine.worker",
+            sys.executable, "-m", "assistant.engine.worker", fence(read=()).told(),
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
         )  # fmt: skip
         assert process.stdin
