@@ -233,6 +233,10 @@ class Client:
         """Skills and their tools."""
         return _dicts(await self._ask("GET", "/v1/skills"))
 
+    async def survey(self) -> list[dict[str, Any]]:
+        """What the skills from elsewhere may do and did."""
+        return _dicts(await self._ask("GET", "/v1/skills/audit"))
+
     # --- the wire --------------------------------------------------------------------------------------------
 
     async def _ask(

@@ -142,6 +142,12 @@ class LoggingSettings(_Section):
     keep: int = Field(5, ge=1, le=100)
 
 
+class SandboxSettings(_Section):
+    """How code of others is contained."""
+
+    skills: Literal["required", "best"] = "required"
+
+
 class SkillSettings(_Section):
     """One skill's part; its settings are checked against its manifest when it is loaded."""
 
@@ -162,6 +168,7 @@ class Config(_Section):
     notify: NotifySettings = NotifySettings()
     audit: AuditSettings = AuditSettings()
     logging: LoggingSettings = LoggingSettings()
+    sandbox: SandboxSettings = SandboxSettings()
     skills: dict[str, SkillSettings] = {}
 
 

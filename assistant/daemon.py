@@ -55,10 +55,12 @@ from assistant.safety.secrets import open_secrets
 from assistant.server.app import make_app
 from assistant.server.listen import listen
 from assistant.server.services import Services
+from assistant.skillkit.cage import World
 from assistant.skillkit.contexts import Contexts
 from assistant.skillkit.crew import Crew
 from assistant.skillkit.loader import Skills
 from assistant.skillkit.sources import find_external
+from assistant.skillkit.survey import survey
 from assistant.store import Database, open_database
 from assistant.store.index import SqlIndex
 from assistant.store.scrub import keep_scrubbed
@@ -129,7 +131,9 @@ async def assemble(
     models = ModelStore(paths, config.engine)
     engine, model = (None, scripted) if scripted else _model(paths, config, models, stack)
     instead = instead or Instead()
-    skills = instead.skills or await _skills(paths, config, catalogue, stack, kept)
+    skills = instead.skills or await _skills(
+        paths, config, catalogue, stack, kept, World(secret=secrets.get, record=audit.record)
+    )
     users = instead.users or UserFile(paths.profile_file, partial(_contacts_folder, skills, paths))
     crew = Crew(skills, language)
     schedules = SqlSchedules(db, clock, crew.fire)
@@ -178,6 +182,7 @@ async def assemble(
         engine=engine,
         models=models,
         bus=bus,
+        survey=partial(survey, skills, paths, audit),
         health=partial(_health, started, skills, catalogue, language, engine),
     )
 
@@ -260,10 +265,13 @@ async def _sessions(db: Database, clock: Clock, config: Config, stack: AsyncExit
     return sessions
 
 
-async def _skills(paths: Paths, config: Config, catalogue: Catalogue, stack: AsyncExitStack, kept: Kept) -> Skills:
+async def _skills(
+    paths: Paths, config: Config, catalogue: Catalogue, stack: AsyncExitStack, kept: Kept, world: World
+) -> Skills:
     skills = Skills()
     skills.load_bundled(bundled("skills"), config.skills, kept)
-    find_external(skills, paths, config.skills, data=paths.data / _SKILL_DATA)
+    data = paths.data / _SKILL_DATA
+    find_external(skills, paths, config.skills, data=data, world=world, wish=config.sandbox.skills)
     skills.report_unknown(config.skills, paths.config_file)
     stack.push_async_callback(skills.aclose)
     await skills.prepare()

@@ -18,6 +18,7 @@ import httpx
 import websockets
 
 from assistant.resources import bundled
+from assistant.sandbox.machine import fence
 from assistant.server.app import ENDPOINTS, Endpoint, openapi_document
 from assistant.skillkit.pipe import open_pipe
 from bench.fuzz_parts import SLOW_S, Findings, anything, fitting, mutate, written
@@ -40,7 +41,7 @@ async def fuzz_worker(count: int, rng: random.Random, findings: Findings) -> Non
     sent = 0
     while sent < count:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "assistant.engine.worker",
+            sys.executable, "-m", "assistant.engine.worker", fence(read=()).told(),
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
         )  # fmt: skip
         batch = min(count - sent, 500)

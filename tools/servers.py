@@ -9,7 +9,7 @@ import os
 import shutil
 import sys
 
-SERVERS: dict[str, str] = {"dbus-daemon": "dbus"}
+SERVERS: dict[str, str] = {"bwrap": "bubblewrap", "dbus-daemon": "dbus"}
 """The program that a test starts, and the Debian package that has it."""
 
 

@@ -110,6 +110,22 @@ def secrets(shell: Shell) -> Iterator[Finding]:
     yield Finding("secrets", "ok", "secrets", {"where": where})
 
 
+def sandbox(shell: Shell) -> Iterator[Finding]:
+    """What skills from elsewhere are contained with here."""
+    from assistant.sandbox.machine import look
+
+    here = look()
+    told = {"landlock": here.landlock}
+    if here.kind == "boxed":
+        yield Finding("sandbox", "ok", "boxed", told)
+    elif here.kind == "fenced":
+        yield Finding("sandbox", "warn", f"fenced_{here.trouble or 'missing'}", told)
+    elif shell.loaded.config.sandbox.skills == "required":
+        yield Finding("sandbox", "warn", "uncontained")
+    else:
+        yield Finding("sandbox", "warn", "unfenced")
+
+
 def daemon(shell: Shell) -> Iterator[Finding]:
     """Whether it runs and answers; a hang is raised as NoAnswer."""
     from assistant.client import Health, NotRunning
@@ -168,6 +184,7 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("disk", disk),
     ("model", model),
     ("secrets", secrets),
+    ("sandbox", sandbox),
     ("daemon", daemon),
     ("notifications", notifications),
     ("mail", mail),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from assistant.cli.shell import Shell
 from assistant.errors import ConfigError
 
 if TYPE_CHECKING:
+    from assistant.client import Client
     from assistant.skillkit.manifest import Manifest
 
 
@@ -23,7 +25,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands."""
     commands = help.group()
     commands.command("list", cls=Command)(list_all)
-    for function in (show, enable, disable):
+    for function in (show, enable, disable, audit):
         commands.command(cls=Command)(function)
     commands.command("new", cls=Command)(new)
     app.add_typer(commands, name="skills", rich_help_panel="setup")
@@ -70,8 +72,9 @@ def show(
     shell.line(_state(shell, skill))
     for problem in _problems(shell, skill):
         shell.line(problem, style="yellow")
-    if skill.get("enabled") and skill.get("source") != "bundled" and not skill.get("sandboxed"):
-        shell.say("skills.unsandboxed", style="yellow")
+    if skill.get("enabled") and skill.get("contained"):
+        kind = skill["contained"]
+        shell.say(f"skills.contained.{kind}", style="yellow" if kind == "none" else "")
     try:
         manifest = _manifest(skill)
     except ConfigError:  # told among its problems
@@ -102,6 +105,7 @@ def enable(
     if skill.get("source") != "bundled" and not (_consents(shell, skill) or yes):
         shell.say("skills.left_off", name=name)
         raise typer.Exit(ExitCode.FAILED)
+    _note_consent(shell, skill)
     _switch(shell, name, on=True)
 
 
@@ -154,16 +158,64 @@ def _state(shell: Shell, skill: dict[str, Any]) -> str:
 
 
 def _consents(shell: Shell, skill: dict[str, Any]) -> bool:
-    """Show what a skill from elsewhere is and may do; on a terminal, ask."""
+    """Show what a skill from elsewhere is and may do, and what of it is new; on a terminal, ask."""
+    from assistant.sandbox.machine import look
+    from assistant.skillkit.consent import Consents, added, pin
     from assistant.skillkit.external import describe
 
     manifest = _manifest(skill)
     if manifest is not None:
-        for line in describe(
-            manifest, Path(str(skill["folder"])), shell.language, partial(shell.catalogue.text, shell.language)
-        ):
+        folder = Path(str(skill["folder"]))
+        here = look().kind
+        contained = None if here == "none" and shell.loaded.config.sandbox.skills == "required" else here
+        text = partial(shell.catalogue.text, shell.language)
+        for line in describe(manifest, folder, shell.language, text, contained):
             shell.line(line)
+        before = Consents(shell.paths).get(manifest.name)
+        if before is not None and (more := added(before, manifest)):
+            shell.line(text("skillkit.describe.new", wanted=more), style="bold yellow")
+        elif before is not None and before.sha256 != pin(folder):
+            shell.line(text("skillkit.describe.changed"), style="yellow")
     return shell.interactive and shell.confirm("skills.consent", name=skill["name"])
+
+
+def _note_consent(shell: Shell, skill: dict[str, Any]) -> None:
+    """Pin a skill from elsewhere: from now on exactly this one runs."""
+    from assistant.skillkit.consent import Consents
+
+    manifest = _manifest(skill) if skill.get("source") != "bundled" else None
+    if manifest is not None:
+        Consents(shell.paths).give(manifest, Path(str(skill["folder"])))
+
+
+def audit(context: typer.Context, as_json: bool = typer.Option(False, "--json")) -> None:
+    """What the skills from elsewhere may do and did."""
+    shell = shells.of(context)
+    shell.as_json = as_json
+    found = _survey(shell)
+    if as_json:
+        shell.json({"items": found})
+        return
+    if not found:
+        shell.say("skills.none_from_elsewhere")
+    for one in found:
+        _audit_one(shell, one)
+
+
+def _audit_one(shell: Shell, one: dict[str, Any]) -> None:
+    state = shell.text("skills.on" if one["loaded"] else "skills.broken" if one["enabled"] else "skills.off")
+    shell.line(f"{one['name']} {one['version']}: {state}", style="bold")
+    shell.say(f"skills.contained.{one['contained']}", style="yellow" if one["contained"] == "none" else "")
+    shell.say(f"skills.pin.{one['pin']}", style="" if one["pin"] == "same" else "yellow")
+    wanted = [entry for kind in ("network", "files", "secrets") for entry in one["permissions"][kind]]
+    told = [shell.text("skills.may", wanted=wanted) if wanted else shell.text("skills.may_nothing")]
+    told += [shell.text("skills.reached", **place) for place in one["reached"]]
+    for place in one["refused"]:
+        told.append(shell.text("skills.refused", **place, reason=place["refused"]))
+    for line in told:
+        shell.line(f"  {line}")
+    for warning in one["warnings"]:
+        shell.line("  " + shell.text("skills.warned", warning=warning["message"]), style="yellow")
 
 
 def _switch(shell: Shell, name: str, *, on: bool) -> None:
@@ -202,11 +254,19 @@ def _one(shell: Shell, name: str) -> dict[str, Any]:
 
 
 def _fetch(shell: Shell) -> list[dict[str, Any]]:
+    return _asked(shell, lambda client: client.skills())
+
+
+def _survey(shell: Shell) -> list[dict[str, Any]]:
+    return _asked(shell, lambda client: client.survey())
+
+
+def _asked(shell: Shell, ask: Callable[[Client], Awaitable[list[dict[str, Any]]]]) -> list[dict[str, Any]]:
     from assistant.client import ensure_running
 
     async def work() -> list[dict[str, Any]]:
         await ensure_running(shell.paths)
         async with shell.client() as client:
-            return await client.skills()
+            return await ask(client)
 
     return shell.run(work())

@@ -23,7 +23,7 @@ from assistant.engine import hardware
 from assistant.engine.jobs import Job, JobQueue
 from assistant.engine.models import Installed, ModelStore
 from assistant.engine.probe import Crash, ProbeStore, Record, key, load_request, patience, probe, refusal
-from assistant.engine.process import WorkerProcess
+from assistant.engine.process import WorkerProcess, reach_of
 from assistant.engine.profiles import PROFILES
 from assistant.errors import Cancelled, EngineError, ModelMissing, WorkerDied
 from assistant.models import Chunk, Completion, Priority, TokenProbability, Usage, digest
@@ -53,6 +53,8 @@ class Engine:
         self._models = models
         self._environment = environment
         self._store = ProbeStore(paths.state / "probe.json")
+        self.states = paths.state / "kv"
+        """Where a state may be saved: the one folder that the worker can write to."""
         self._queue = JobQueue()
         self._runner: asyncio.Task[None] | None = None
         self._current: Job | None = None
@@ -95,7 +97,7 @@ class Engine:
         return int((await self._result("tokenize", {"text": text}))["count"])
 
     async def save(self, file: Path) -> int:
-        """Keep the model's key-value cache in a file, checksummed. Returns its tokens."""
+        """Keep the model's key-value cache in a file below `states`, checksummed. Returns its tokens."""
         return int((await self._result("save", {"path": str(file)}))["tokens"])
 
     async def restore(self, file: Path) -> int:
@@ -319,7 +321,8 @@ class Engine:
         record = await self._record(chosen, name)
         profile = record.profile or PROFILES[0].name
         self._state = "loading"
-        self._worker = worker = await WorkerProcess.start(self._environment)
+        self.states.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._worker = worker = await WorkerProcess.start(self._environment, reach=reach_of(chosen.path, self.states))
         self._loaded = (chosen, name, profile, self._settings.context)
         request = load_request(chosen.path, self._settings.context, self._threads(), self._settings.gpu_layers, profile)
         try:

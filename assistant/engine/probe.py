@@ -19,7 +19,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from assistant.engine import gguf
-from assistant.engine.process import WorkerProcess
+from assistant.engine.process import WorkerProcess, reach_of
 from assistant.engine.profiles import PROFILES, Profile
 from assistant.errors import EngineError, WorkerDied
 
@@ -162,7 +162,7 @@ async def _try(
     silence = within if within is not None else patience(file)
     worker: WorkerProcess | None = None
     try:
-        worker = await WorkerProcess.start(environment)
+        worker = await WorkerProcess.start(environment, reach=reach_of(file))
         await worker.ask("load", within=silence, **load_request(file, 512, threads, gpu_layers, candidate.name))
         data: dict[str, Any] = {"prompt": _WORDS, "max_tokens": _TOKENS}
         await worker.ask("complete", within=silence, **data)

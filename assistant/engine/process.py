@@ -13,18 +13,23 @@ import os
 import signal
 import sys
 from collections.abc import AsyncGenerator, Mapping
+from pathlib import Path
 from typing import Any
 
 from assistant import errors
 from assistant.engine import frames
 from assistant.errors import EngineError, WorkerDied
 from assistant.hardening import clean
+from assistant.sandbox.machine import fence
+from assistant.sandbox.reach import Confinement
 
 log = logging.getLogger("assistant.engine.native")
 
 _START_S = 60.0
 _STOP_S = 3.0
 _LINES_KEPT = 20
+_CARDS = ("nvidia*", "dri", "kfd", "dxg")
+_OF_CARDS = ("/sys/bus", "/sys/class", "/sys/devices", "/sys/module", "/proc/driver", "/proc/devices", "/etc/OpenCL")
 
 
 class WorkerProcess:
@@ -43,12 +48,19 @@ class WorkerProcess:
         self._tasks = [asyncio.create_task(self._listen()), asyncio.create_task(self._log())]
 
     @classmethod
-    async def start(cls, environment: Mapping[str, str] | None = None) -> WorkerProcess:
-        """Start a worker in a session of its own (a Ctrl-C in the daemon's terminal is not for it)."""
+    async def start(
+        cls, environment: Mapping[str, str] | None = None, *, reach: Confinement | None = None
+    ) -> WorkerProcess:
+        """Start a worker in a session of its own (a Ctrl-C in the daemon's terminal is not for it).
+
+        `reach` is all that it may reach from its first moment on (`reach_of`); without it, it loads no model.
+        """
+        confinement = reach or fence(read=())
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
             "assistant.engine.worker",
+            confinement.told(),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
@@ -203,6 +215,14 @@ class WorkerProcess:
             level, _, text = line.decode("utf-8", "replace").rstrip().partition(" ")
             self._tail.append(text or level)
             log.log(logging.ERROR if level == "ERROR" else logging.DEBUG, "%s", text or level)
+
+
+def reach_of(model: Path, states: Path | None = None) -> Confinement:
+    """What a worker may reach: the model's folder, saved states, and the graphics cards."""
+    libraries = [Path(one) for one in (os.environ.get("LLAMA_CPP_LIB_PATH"), "/opt") if one]  # CUDA, ROCm
+    cards = [str(card) for pattern in _CARDS for card in Path("/dev").glob(pattern)]
+    read = [model.parent, model.resolve().parent, *libraries, *(Path(one) for one in _OF_CARDS)]
+    return fence(read=read, write=[states] if states else [], devices=cards)
 
 
 def _cause(code: int) -> str:

@@ -21,6 +21,8 @@ from assistant.engine.chat import ChatTemplate
 from assistant.engine.profiles import profile
 from assistant.errors import AssistantError, EngineError
 from assistant.hardening import lock_down
+from assistant.sandbox.confine import enter
+from assistant.sandbox.reach import Confinement
 
 log = logging.getLogger("assistant.engine.worker")
 
@@ -217,11 +219,12 @@ def _resident() -> int:
 
 
 def main() -> None:
-    """Take the pipe away from native code, then serve.
+    """Give up what a model's file must not reach, take the pipe away from native code, then serve.
 
     llama.cpp and its libraries may print: file descriptor 1 becomes standard error before any of them is loaded.
     """
     lock_down()
+    enter(Confinement.of(sys.argv[1]))
     source = os.fdopen(os.dup(0), "rb")
     target = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)

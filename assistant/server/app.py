@@ -61,6 +61,7 @@ ENDPOINTS = (
     Endpoint("GET", "/v1/models", endpoints.models),
     Endpoint("POST", "/v1/models/use", endpoints.use_model, wire.ModelBody),
     Endpoint("GET", "/v1/skills", endpoints.skills),
+    Endpoint("GET", "/v1/skills/audit", endpoints.survey_skills),
 )
 
 

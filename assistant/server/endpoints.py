@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from assistant.errors import ApprovalExpired, Conflict, NotFound, PolicyDenied
 from assistant.models import Surface, Turn
+from assistant.sandbox import machine
 from assistant.server.callers import Caller, caller
 from assistant.server.respond import answer, body, language, parse, stream
 from assistant.server.services import Services
@@ -208,7 +209,7 @@ async def skills(request: Request) -> Response:
             "folder": str(found.folder),
             "description": found.manifest.description.get(tongue) or found.manifest.description.get("en", ""),
             "tools": sorted(f"{name}.{tool}" for tool in found.manifest.tools),
-            "sandboxed": False,
+            "contained": "" if found.bundled else machine.look().kind,
         }
         for name, found in sorted(known.skills.known.items())
     ]
@@ -217,6 +218,17 @@ async def skills(request: Request) -> Response:
     for item in items:
         told = problems.get(str(item["name"]), [])
         item |= {"problem": told[0]["message"] if told else None, "problems": told}
+    return answer({"items": items})
+
+
+async def survey_skills(request: Request) -> Response:
+    """What the skills from elsewhere may do, what contains them, and what they reached."""
+    known = services(request)
+    tongue = language(request, known.language)
+    items = known.survey()
+    for item in items:
+        for one in item["warnings"]:
+            one["message"] = known.catalogue.text(tongue, f"skillkit.warning.{one['key']}", **one)
     return answer({"items": items})
 
 

@@ -43,3 +43,5 @@ class Services:
     models: ModelStore
     bus: EventBus
     health: Callable[[], dict[str, Any]]
+    survey: Callable[[], list[dict[str, Any]]]
+    """What the skills from elsewhere may do and did."""

@@ -63,6 +63,7 @@ from assistant.models import (
 from assistant.ports import Document as Document
 from assistant.ports import Index as Index
 from assistant.ports import Scheduled as Scheduled
+from assistant.sandbox.machine import fenced_python as fenced_python
 from assistant.skillkit.context import Context as Context
 from assistant.skillkit.declare import (
     Result as Result,
@@ -89,6 +90,7 @@ from assistant.skillkit.declare import (
     undo as undo,
 )
 from assistant.skillkit.files import write_whole as write_whole
+from assistant.skillkit.web import web_client as web_client
 from assistant.values import (
     Duration as Duration,
 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import logging
 from collections.abc import Mapping, Sequence
@@ -18,6 +17,8 @@ from assistant import __version__
 from assistant.errors import SkillFailed
 from assistant.locale.catalogue import LANGUAGES
 from assistant.models import Operation, Prepared
+from assistant.sandbox.machine import Kind
+from assistant.skillkit.consent import pin
 from assistant.skillkit.context import Context
 from assistant.skillkit.declare import Result, Uncertain
 from assistant.skillkit.manifest import Manifest, ToolDeclaration
@@ -44,7 +45,6 @@ from assistant.skillkit.wire import (
 )
 
 logger = logging.getLogger(__name__)
-_MAX_FILES = 2_000
 
 
 class Text(Protocol):
@@ -148,7 +148,7 @@ class ExternalSkill:
 
     async def prepare(self) -> Sequence[SkillProblem]:
         """Learn its tools: from the cache while its files are unchanged, else from the host. Raises SkillProblem."""
-        self._stamp = fingerprint(self.folder)
+        self._stamp = self._fingerprint()
         described = self._cached(self._stamp)
         if described is None:
             described = await self._asked()
@@ -167,11 +167,18 @@ class ExternalSkill:
     @property
     def changed(self) -> bool:
         """Whether its files are not those any more that its tools were learnt from."""
-        return fingerprint(self.folder) != self._stamp
+        return self._fingerprint() != self._stamp
 
     async def aclose(self) -> None:
         """Stop its host."""
         await self.host.aclose()
+
+    def _fingerprint(self) -> str:
+        """Changes with any file of the skill and with the program's version."""
+        try:
+            return f"{__version__} {pin(self.folder)}"
+        except (OSError, Fault):
+            return ""
 
     def _take(self, one: DescribedTool) -> SkillProblem | None:
         declaration = self.manifest.tools.get(one.name)
@@ -254,18 +261,11 @@ def _write(file: Path, data: Any) -> bool:
     return True
 
 
-def fingerprint(folder: Path) -> str:
-    """Changes with any file of the skill and with the program's version; reads names, sizes and times alone."""
-    found = hashlib.sha256(__version__.encode())
-    files = sorted(file for file in folder.rglob("*") if file.is_file() and "__pycache__" not in file.parts)
-    for file in files[:_MAX_FILES]:
-        stat = file.stat()
-        found.update(f"{file.relative_to(folder)}|{stat.st_size}|{stat.st_mtime_ns}\n".encode("utf-8", "replace"))
-    return found.hexdigest()
+def describe(manifest: Manifest, folder: Path, language: str, text: Text, contained: Kind | None) -> list[str]:
+    """What a person must know before enabling a skill that is not bundled, a line each, in the language of `text`.
 
-
-def describe(manifest: Manifest, folder: Path, language: str, text: Text) -> list[str]:
-    """What a person must know before enabling a skill that is not bundled, a line each, in the language of `text`."""
+    `contained` is what holds it on this machine; None where nothing does and it is not to run then.
+    """
     effect = partial(_effect, text)
     about = manifest.description.get(language) or manifest.description.get("en", "")
     lines = [
@@ -278,8 +278,9 @@ def describe(manifest: Manifest, folder: Path, language: str, text: Text) -> lis
     for kind in ("network", "files", "secrets"):
         wanted = [clean(one, 200) for one in getattr(manifest.permissions, kind)]
         if wanted:
-            lines.append(text(f"skillkit.describe.{kind}", wanted=wanted))
-    return [*lines, text("skillkit.describe.unsandboxed")]
+            told = f"says_{kind}" if contained == "none" else kind
+            lines.append(text(f"skillkit.describe.{told}", wanted=wanted))
+    return [*lines, text(f"skillkit.describe.{contained or 'refused'}")]
 
 
 def _effect(text: Text, name: str, declaration: ToolDeclaration) -> str:

@@ -30,6 +30,9 @@ from assistant.clock import SystemClock
 from assistant.errors import AskAgain, AssistantError, Rejected, SkillFailed
 from assistant.locale.catalogue import Catalogue
 from assistant.models import Operation, Prepared
+from assistant.sandbox import relay
+from assistant.sandbox.confine import enter
+from assistant.sandbox.reach import Confinement
 from assistant.skillkit.context import Context
 from assistant.skillkit.declare import Result, Uncertain
 from assistant.skillkit.loader import LoadedSkill, load
@@ -236,9 +239,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m assistant.skillkit.host", description=__doc__)
     parser.add_argument("folder", type=Path, help="the skill's folder")
     parser.add_argument("--data", type=Path, help="where it keeps its files (default: a temporary folder)")
+    parser.add_argument("--confine", metavar="JSON", help="what to give up before its code is loaded")
     parser.add_argument("--json", action="store_true", help="tell why it can't be loaded as a line of JSON")
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
+    if options.confine:
+        enter(Confinement.of(options.confine))  # before there is a second thread
+        sys.pycache_prefix = os.devnull  # what is compiled already need not be what was consented to
+    if os.environ.get("ASSISTANT_PROXY"):
+        relay.start()
     threading.Thread(target=_end_with_parent, daemon=True).start()
     with tempfile.TemporaryDirectory() as temporary:
         try:

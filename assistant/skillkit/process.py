@@ -8,15 +8,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import sys
+import signal
 import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assistant.errors import SkillFailed
+from assistant.skillkit.cage import Cage
 from assistant.skillkit.pipe import Pipe, open_pipe
 from assistant.skillkit.wire import BROKEN, CONTEXT_KEY, clean, mistake_in
 
@@ -28,6 +28,8 @@ logger = logging.getLogger(__name__)
 _FREE_CRASHES = 2
 """So many crashes in a row are followed by a restart at once; then each waits twice as long as the one before."""
 _LONGEST_WAIT_S = 300.0
+_WEIGH_S = 0.5
+"""How often its folder is weighed while it works."""
 
 
 class Lost(SkillFailed):
@@ -44,16 +46,15 @@ class _Running:
     session: ClientSession
     leave: asyncio.Event
     task: asyncio.Task[None]
+    full: SkillFailed | None = None
+    """Why it was ended, where it filled its folder."""
 
 
 @dataclass
 class HostProcess:
     """One skill's host."""
 
-    skill: str
-    folder: Path
-    data: Path
-    """The skill's own files; also the process's working folder."""
+    cage: Cage
     start_s: float = 20.0
     call_s: float = 60.0
     idle_s: float = 600.0
@@ -65,6 +66,11 @@ class HostProcess:
     _not_before: float = 0.0
     _busy: int = 0
     _idle: asyncio.TimerHandle | None = None
+
+    @property
+    def skill(self) -> str:
+        """The skill's name."""
+        return self.cage.skill
 
     @property
     def pid(self) -> int | None:
@@ -94,6 +100,7 @@ class HostProcess:
             await self._down()
             if self._retired is not None:
                 await self._retired
+        await self.cage.aclose()
 
     async def _asked(
         self, running: _Running, name: str, args: Mapping[str, Any], context: Mapping[str, Any]
@@ -103,6 +110,7 @@ class HostProcess:
 
         meta = {CONTEXT_KEY: dict(context)} if context else {}
         params = types.CallToolRequestParams(name=name, arguments=dict(args), _meta=meta)
+        watching = asyncio.create_task(self._watch(running))
         try:
             result = await running.session.send_request(
                 types.CallToolRequest(params=params), types.CallToolResult, request_read_timeout_seconds=self.call_s
@@ -111,9 +119,23 @@ class HostProcess:
             raise await self._lost(running, error) from error
         except ValueError as error:  # pydantic: an answer that is none
             raise Lost("skillkit.odd_answer", skill=self.skill) from error
+        finally:
+            watching.cancel()
         if not isinstance(result.structured_content, dict):
             raise Lost("skillkit.odd_answer", skill=self.skill)
         return result.structured_content
+
+    async def _watch(self, running: _Running) -> None:
+        """End it when it fills its folder beyond measure."""
+        while True:
+            await asyncio.sleep(_WEIGH_S)
+            try:
+                await self.cage.check_weight()
+            except SkillFailed as full:
+                running.full = full
+                with suppress(ProcessLookupError):
+                    os.killpg(running.pipe.process.pid, signal.SIGKILL)
+                return
 
     async def _lost(self, running: _Running, error: Any) -> Lost:
         from mcp_types import CONNECTION_CLOSED, REQUEST_TIMEOUT
@@ -127,9 +149,14 @@ class HostProcess:
                 self._count_crash()
         words = " | ".join(running.pipe.last_words)
         logger.error("skill %s: its host was lost (%s): %s", self.skill, error.message, clean(words, 2_000))
-        if error.code == REQUEST_TIMEOUT:
-            return Lost("skillkit.too_slow", skill=self.skill, seconds=round(self.call_s))
-        return Lost("skillkit.too_much" if running.pipe.too_much else "skillkit.crashed", skill=self.skill)
+        if running.full is not None:
+            lost = Lost(running.full.code, **running.full.data)
+        elif error.code == REQUEST_TIMEOUT:
+            lost = Lost("skillkit.too_slow", skill=self.skill, seconds=round(self.call_s))
+        else:
+            lost = Lost("skillkit.too_much" if running.pipe.too_much else "skillkit.crashed", skill=self.skill)
+        self.cage.crashed(lost.code)
+        return lost
 
     async def _up(self) -> _Running:
         async with self._lock:
@@ -151,6 +178,10 @@ class HostProcess:
 
     async def _start(self) -> _Running:
         """One task enters and leaves the MCP session: its cancel scopes belong to the task that opened them."""
+        try:
+            await self.cage.open()
+        except OSError as error:
+            raise SkillFailed("skillkit.no_start", skill=self.skill, problem=str(error)) from error
         ready: asyncio.Future[_Running] = asyncio.get_running_loop().create_future()
         task = asyncio.create_task(self._live(ready), name=f"skill {self.skill}")
         try:
@@ -173,8 +204,8 @@ class HostProcess:
         try:
             # Importing mcp takes most of a second: not in the event loop.
             session_class = await asyncio.to_thread(_session_class)
-            self.data.mkdir(parents=True, exist_ok=True, mode=0o700)
-            async with open_pipe(self._command(), environment=environment(), folder=self.data) as pipe:
+            cage = self.cage
+            async with open_pipe(cage.command(), environment=cage.environment(), folder=cage.data) as pipe:
                 await self._converse(pipe, session_class, ready)
         except Exception as error:
             if ready.done():
@@ -205,12 +236,7 @@ class HostProcess:
         mistake = mistake_in(words) if pipe.process.returncode == BROKEN else None
         if mistake is None:
             return SkillFailed("skillkit.no_start", skill=self.skill, problem=clean(words, 500))
-        return SkillFailed(mistake.code, **(mistake.data | {"name": self.skill, "folder": str(self.folder)}))
-
-    def _command(self) -> tuple[str, ...]:
-        # -P: a file in the working folder must not stand in for a module.
-        host = ("-P", "-m", "assistant.skillkit.host", str(self.folder), "--data", str(self.data), "--json")
-        return (sys.executable, *host)
+        return SkillFailed(mistake.code, **(mistake.data | {"name": self.skill, "folder": str(self.cage.folder)}))
 
     async def _down(self) -> None:
         running, self._running = self._running, None
@@ -228,16 +254,6 @@ class HostProcess:
         if self._busy == 0 and self._running is not None:
             self._running.leave.set()
             self._retired, self._running = self._running.task, None
-
-
-def environment() -> dict[str, str]:
-    """All that a host gets of our environment: where programs are, and the language. No home, no secrets."""
-    return {
-        "PATH": os.environ.get("PATH", os.defpath),
-        "LANG": os.environ.get("LANG", "C.UTF-8"),
-        "PYTHONUTF8": "1",
-        "PYTHONDONTWRITEBYTECODE": "1",
-    }
 
 
 def _session_class() -> type[ClientSession]:

@@ -7,14 +7,21 @@ import importlib.util
 import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from assistant.config import SkillSettings
 from assistant.paths import Paths
+from assistant.sandbox import machine
+from assistant.skillkit.cage import Cage, Wish, World
+from assistant.skillkit.consent import Consents
 from assistant.skillkit.external import ExternalSkill
 from assistant.skillkit.loader import Known, Skills, folders_in, settings_of
+from assistant.skillkit.manifest import Manifest
 from assistant.skillkit.package import manifest_of
-from assistant.skillkit.problems import SkillProblem
+from assistant.skillkit.permitted import permitted
+from assistant.skillkit.problems import Fault, SkillProblem
 from assistant.skillkit.process import HostProcess
 
 logger = logging.getLogger(__name__)
@@ -22,7 +29,15 @@ GROUP = "assistant.skills"
 """Entry-point group: the value is a module in whose folder `skill.yaml` lies."""
 
 
-def find_external(skills: Skills, paths: Paths, chosen: Mapping[str, SkillSettings], *, data: Path) -> None:
+def find_external(
+    skills: Skills,
+    paths: Paths,
+    chosen: Mapping[str, SkillSettings],
+    *,
+    data: Path,
+    world: World,
+    wish: Wish = "required",
+) -> None:
     """Add the skills of the user's folder and of installed distributions; enabled are those with `enabled: true`.
 
     `data` is the folder below which each skill has its own. Only manifests are read; call `skills.prepare()` next.
@@ -31,15 +46,46 @@ def find_external(skills: Skills, paths: Paths, chosen: Mapping[str, SkillSettin
     for folder in [*folders_in(paths.skills), *installed(skills)]:
         try:
             manifest = manifest_of(folder)
-            wish = chosen.get(manifest.name, SkillSettings())
-            known = Known(manifest, folder, bundled=False, enabled=wish.enabled is True)
+            own = chosen.get(manifest.name, SkillSettings())
+            known = Known(manifest, folder, bundled=False, enabled=own.enabled is True)
             if skills.claim(known) and known.enabled:
-                settings = settings_of(manifest, folder, wish.settings)
-                host = HostProcess(manifest.name, folder, data / manifest.name)
+                settings = settings_of(manifest, folder, own.settings)
+                cage = _cage(manifest, folder, settings, paths, data, world, wish)
                 cache = paths.data / "skill-cache" / f"{manifest.name}.json"
-                skills.loaded[manifest.name] = ExternalSkill(folder, manifest, settings, host, cache)
+                skills.loaded[manifest.name] = ExternalSkill(folder, manifest, settings, HostProcess(cage), cache)
         except SkillProblem as problem:
             skills.report(problem)
+
+
+def _cage(
+    manifest: Manifest,
+    folder: Path,
+    settings: Mapping[str, Any],
+    paths: Paths,
+    data: Path,
+    world: World,
+    wish: Wish,
+) -> Cage:
+    """What the skill is contained in. Raises SkillProblem where it must not run: no yes, or nothing to contain it."""
+    try:
+        unchanged = partial(Consents(paths).check, manifest, folder)
+        unchanged()
+        here = machine.look()
+        if here.kind == "none" and wish == "required":
+            raise Fault("skillkit.no_sandbox")
+        allowed = permitted(manifest, settings, paths)
+    except Fault as fault:
+        raise SkillProblem(fault.code, name=manifest.name, folder=folder, **fault.data) from fault
+    return Cage(
+        skill=manifest.name,
+        folder=folder,
+        data=data / manifest.name,
+        permitted=allowed,
+        machine=here,
+        run=paths.run,
+        world=world,
+        unchanged=unchanged,
+    )
 
 
 def look_again(skills: Skills, folder: Path) -> list[SkillProblem]:

@@ -138,7 +138,7 @@ class Library:
         stale.sort(key=lambda found: -found.mtime_ns)
         self._left = len(stale)
         for start in range(0, len(stale), _FILES_PER_PROCESS):
-            async with Reader() as reader:
+            async with Reader(self.folders) as reader:
                 for found in stale[start : start + _FILES_PER_PROCESS]:
                     await self._adopt(index, found, await reader.read(found.path, found.kind))
                     self._left -= 1

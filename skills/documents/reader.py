@@ -6,11 +6,12 @@ import asyncio
 import contextlib
 import json
 import os
-import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from assistant.skillkit import fenced_python
 
 _FILE_S = 60.0
 _LINE_LIMIT = 1 << 20
@@ -62,9 +63,10 @@ class Extracted:
 
 
 class Reader:
-    """Reads files in a process of its own. Use as `async with Reader() as reader`."""
+    """Reads files below `folders` in a process of its own. Use as `async with Reader(folders) as reader`."""
 
-    def __init__(self, *, file_s: float = _FILE_S) -> None:
+    def __init__(self, folders: Sequence[Path], *, file_s: float = _FILE_S) -> None:
+        self._folders = folders
         self._file_s = file_s
         self._process: asyncio.subprocess.Process | None = None
 
@@ -112,12 +114,9 @@ class Reader:
                 yield json.loads(line)
 
     async def _begin(self) -> asyncio.subprocess.Process:
+        own = Path(__file__).parent
         return await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-P",
-            "-c",
-            _START,
-            str(Path(__file__).parent),
+            *fenced_python(_START, str(own), read=[own, *self._folders]),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,

@@ -6,6 +6,7 @@ import asyncio
 import importlib
 import os
 import signal
+import socket
 import zipfile
 from pathlib import Path
 from types import ModuleType
@@ -65,7 +66,7 @@ def reader_that(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, deed: str) -> o
     monkeypatch.setattr(module("reader"), "_START", start)
     for name in ("bad", "good"):
         (tmp_path / f"{name}.txt").write_text(f"a {name} text", encoding="utf-8")
-    return module("reader").Reader(file_s=6)
+    return module("reader").Reader([tmp_path], file_s=6)
 
 
 @pytest.mark.parametrize(
@@ -90,7 +91,7 @@ async def test_a_parser_that_dies_hangs_or_swells_costs_one_file(
 
 async def test_a_reader_killed_from_outside_is_started_again(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("one", encoding="utf-8")
-    async with module("reader").Reader() as reader:
+    async with module("reader").Reader([tmp_path]) as reader:
         assert (await reader.read(tmp_path / "a.txt", "txt")).problem == ""
         os.kill(reader.pid, signal.SIGKILL)
         await asyncio.sleep(0.2)
@@ -117,6 +118,32 @@ async def test_the_process_can_write_no_file(tmp_path: Path, monkeypatch: pytest
     async with reader_that(tmp_path, monkeypatch, deed) as reader:  # type: ignore[attr-defined]
         assert (await reader.read(tmp_path / "bad.txt", "txt")).problem == "denied"
     assert not target.exists() or target.stat().st_size == 0
+
+
+@pytest.mark.parametrize(
+    "deed",
+    [
+        "open({key!r}).read()",
+        "__import__('socket').create_connection(('127.0.0.1', {port}), 2)",
+        "__import__('subprocess').run(['/bin/true'])",
+        "os.kill(os.getppid(), 0)",
+    ],
+)
+async def test_a_parser_that_was_taken_over_reaches_nothing_but_the_documents(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, deed: str
+) -> None:
+    key = tmp_path / "key"
+    key.write_text("secret", encoding="utf-8")
+    papers = tmp_path / "papers"
+    papers.mkdir()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        deed = deed.format(key=str(key), port=listener.getsockname()[1])
+        reader_that(papers, monkeypatch, deed)
+        async with module("reader").Reader([papers]) as reader:
+            assert (await reader.read(papers / "bad.txt", "txt")).problem == "denied"
+        listener.settimeout(0)
+        with pytest.raises(BlockingIOError):
+            listener.accept()
 
 
 async def test_a_stop_in_the_middle_leaves_nothing_half_read(tmp_path: Path) -> None:

@@ -11,7 +11,9 @@ import asyncio
 import contextlib
 import json
 import os
+import re
 import signal
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -21,7 +23,7 @@ import pytest
 from assistant.config import EngineSettings
 from assistant.engine.client import Engine
 from assistant.engine.models import ModelStore
-from assistant.engine.process import WorkerProcess
+from assistant.engine.process import WorkerProcess, reach_of
 from assistant.errors import Cancelled, ContextOverflow, EngineError, ModelMissing, WorkerDied
 from assistant.models import Chunk, Completion, Message, Priority
 from assistant.paths import Paths
@@ -219,9 +221,9 @@ async def test_a_stopped_worker_is_noticed_by_the_deadline(small_model: Path, tm
         assert (await text_of(engine, POEM))[1].finish
 
 
-async def test_the_state_survives_the_worker_and_a_damaged_one_is_refused(engine: Engine, tmp_path: Path) -> None:
+async def test_the_state_survives_the_worker_and_a_damaged_one_is_refused(engine: Engine) -> None:
     await text_of(engine, POEM)
-    file = tmp_path / "state.bin"
+    file = engine.states / "state.bin"
     saved = await engine.save(file)
     os.kill(engine.status()["pid"], signal.SIGKILL)
     assert await engine.restore(file) == saved
@@ -270,6 +272,38 @@ async def test_a_worker_does_not_outlive_who_started_it(small_model: Path) -> No
     await asyncio.wait_for(worker._process.wait(), 30)
     assert not process.is_running()
     await worker.close()
+
+
+async def test_the_worker_that_opens_a_models_file_reaches_nothing_else(small_model: Path, tmp_path: Path) -> None:
+    """A model's file is not trusted: what its reading may take over is closed in from the worker's first moment on."""
+    secret = tmp_path / "secret"
+    secret.write_text("x", encoding="utf-8")
+    async with running(small_model, tmp_path) as engine:
+        await text_of(engine, POEM.model_copy(update={"max_tokens": 2}))
+        status = Path(f"/proc/{engine.status()['pid']}/status").read_text(encoding="utf-8")
+        assert re.search(r"^Seccomp:\s+2$", status, re.MULTILINE)
+        assert re.search(r"^NoNewPrivs:\s+1$", status, re.MULTILINE)
+        reach = reach_of(small_model, engine.states)
+        tries = {
+            f"open({str(small_model)!r}, 'rb').read(4)": "b'GGUF'",
+            f"open({str(engine.states / 'x')!r}, 'w').close()": "None",
+            f"open({str(secret)!r}).read()": "PermissionError",
+            f"open({str(small_model)!r}, 'r+b')": "PermissionError",
+            "__import__('socket').create_connection(('127.0.0.1', 9))": "PermissionError",
+            "__import__('os').fork()": "PermissionError",
+            f"__import__('os').kill({os.getpid()}, 0)": "PermissionError",
+        }
+        for deed, outcome in tries.items():
+            code = (
+                "import sys\nfrom assistant.sandbox.confine import enter\n"
+                "from assistant.sandbox.reach import Confinement\nenter(Confinement.of(sys.argv[1]))\n"
+                f"try: print(repr({deed}))\nexcept Exception as error: print(type(error).__name__)"
+            )
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, "-c", code, reach.told(), stdout=asyncio.subprocess.PIPE
+            )
+            said, _ = await process.communicate()
+            assert said.decode().strip() == outcome, deed
 
 
 async def test_without_a_model_that_is_said(tmp_path: Path) -> None:

@@ -20,15 +20,16 @@ from assistant.config import SkillSettings
 from assistant.errors import AskAgain, NotConfigured, NotFound, Rejected, SkillFailed
 from assistant.locale.catalogue import Catalogue, read
 from assistant.models import Label, Operation, OutboxState, Prepared
-from assistant.paths import Paths
+from assistant.sandbox.machine import Kind
 from assistant.skillkit import Context, Result, Uncertain
 from assistant.skillkit.external import ExternalSkill, describe
-from assistant.skillkit.loader import Skills
+from assistant.skillkit.loader import Skills, folders_in
 from assistant.skillkit.manifest import read_manifest
 from assistant.skillkit.outside import outside_context
-from assistant.skillkit.process import Lost, environment
+from assistant.skillkit.process import Lost
 from assistant.skillkit.scaffold import new_skill
 from assistant.skillkit.sources import find_external
+from tests.support.skills import Ledger, paths_of, say_yes
 
 CATALOGUE = Catalogue()
 NOW = datetime(2026, 5, 9, 10, 0, tzinfo=ZoneInfo("Europe/Berlin"))
@@ -69,6 +70,7 @@ from assistant.skillkit import (
     tool,
 )
 
+STARTED = time.monotonic_ns()
 print("printed while it loads")
 os.write(1, b"written to the descriptor while it loads\\n")
 
@@ -86,14 +88,13 @@ async def say(ctx: Context, what: Literal["hello", "environment", "ask", "missin
     if what == "print":
         print("noise on stdout", flush=True)
         os.write(1, b"noise on the descriptor\\n")
-        os.system("echo noise of a child")
     if what == "steer":
         return Result(text="a\\x1b[2Jb\\u202ec")
     if what == "environment":
         return Result(text="environment", data=dict(os.environ))
     return Result(
         text=f"{ctx.language} {ctx.now.isoformat()} {ctx.settings['mood']} {ctx.operation}",
-        data={"zone": ctx.zone.key, "user": ctx.user.name, "folder": str(ctx.folder), "pid": os.getpid()},
+        data={"zone": ctx.zone.key, "user": ctx.user.name, "folder": str(ctx.folder), "started": STARTED},
     )
 
 
@@ -196,10 +197,6 @@ async def look(ctx: Context, operation: Operation) -> str | None:
 '''
 
 
-def paths_of(home: Path) -> Paths:
-    return Paths(config=home, data=home / "data", models=home / "models", state=home / "state", run=home / "run")
-
-
 def write_skill(folder: Path, manifest: str = MANIFEST, code: str = CODE) -> Path:
     folder.mkdir(parents=True)
     (folder / "skill.yaml").write_text(manifest, encoding="utf-8")
@@ -207,11 +204,16 @@ def write_skill(folder: Path, manifest: str = MANIFEST, code: str = CODE) -> Pat
     return folder
 
 
+def found(home: Path, **chosen: SkillSettings) -> Skills:
+    skills, paths = Skills(), paths_of(home)
+    say_yes(paths, folders_in(paths.skills))
+    find_external(skills, paths, chosen, data=paths.data / "skill-data", world=Ledger().world())
+    return skills
+
+
 @asynccontextmanager
 async def running(home: Path, **chosen: SkillSettings) -> AsyncIterator[Skills]:
-    skills = Skills()
-    paths = paths_of(home)
-    find_external(skills, paths, chosen, data=paths.data / "skill-data")
+    skills = found(home, **chosen)
     try:
         await skills.prepare()
         yield skills
@@ -237,6 +239,13 @@ def operation_for(prepared: Prepared) -> Operation:
     return Operation(
         id="op1", tool="probe.send", prepared=prepared, state=OutboxState.SENDING, created_at=at, release_at=at
     )
+
+
+def pid_of(skills: Skills) -> int:
+    skill = skills.loaded["probe"]
+    assert isinstance(skill, ExternalSkill)
+    assert skill.host.pid is not None
+    return skill.host.pid
 
 
 def probe(home: Path) -> Path:
@@ -287,10 +296,13 @@ async def test_the_host_gets_the_context_and_nothing_of_the_daemons_environment(
         assert said.data["zone"] == "Europe/Berlin"
         assert said.data["user"] == ""
         assert said.data["folder"] == str(tmp_path / "data" / "skill-data" / "probe")
-        assert said.data["pid"] != os.getpid()
+        skill = skills.loaded["probe"]
+        assert isinstance(skill, ExternalSkill)
+        assert skill.host.pid not in (None, os.getpid())
         seen = await say.run(ctx, {"what": "environment"})
         assert isinstance(seen, Result)
-        assert set(seen.data) - {"LC_CTYPE"} <= set(environment())
+        assert set(seen.data) - {"LC_CTYPE", "PWD"} == set(skill.host.cage.environment())
+        assert "hunter2" not in str(seen.data)
 
 
 async def test_what_a_skill_prints_does_not_break_the_pipe(tmp_path: Path) -> None:
@@ -386,14 +398,13 @@ async def test_a_crash_is_told_and_the_next_call_starts_it_again(tmp_path: Path)
     async with running(tmp_path, probe=ON) as skills:
         ctx = context_for("probe")
         say, die = skills.tool("probe.say"), skills.tool("probe.die")
-        first = await say.run(ctx, {"what": "hello"})
+        await say.run(ctx, {"what": "hello"})
+        first = pid_of(skills)
         with pytest.raises(Lost) as crash:
             await die.run(ctx, {})
         assert crash.value.code == "skillkit.crashed"
-        second = await say.run(ctx, {"what": "hello"})
-        assert isinstance(first, Result)
-        assert isinstance(second, Result)
-        assert first.data["pid"] != second.data["pid"]
+        await say.run(ctx, {"what": "hello"})
+        assert pid_of(skills) != first
 
 
 async def test_a_skill_that_keeps_crashing_is_not_started_again_at_once(tmp_path: Path) -> None:
@@ -413,14 +424,14 @@ async def test_a_skill_that_hangs_is_stopped(tmp_path: Path) -> None:
         skill = skills.loaded["probe"]
         assert isinstance(skill, ExternalSkill)
         ctx = context_for("probe")
-        said = await skills.tool("probe.say").run(ctx, {"what": "hello"})
-        assert isinstance(said, Result)
+        await skills.tool("probe.say").run(ctx, {"what": "hello"})
+        pid = pid_of(skills)
         skill.host.call_s = 0.5
         with pytest.raises(Lost) as slow:
             await skills.tool("probe.hang").run(ctx, {})
         assert slow.value.code == "skillkit.too_slow"
         with pytest.raises(ProcessLookupError):
-            os.kill(said.data["pid"], 0)
+            os.kill(pid, 0)
 
 
 async def test_an_answer_without_end_does_not_fill_the_daemon(tmp_path: Path) -> None:
@@ -567,8 +578,7 @@ async def test_a_tool_that_the_manifest_does_not_declare_is_reported_and_not_use
     folder = probe(tmp_path)
     async with running(tmp_path, probe=ON):
         pass
-    skills, paths = Skills(), paths_of(tmp_path)
-    find_external(skills, paths, {"probe": ON}, data=paths.data / "skill-data")
+    skills = found(tmp_path, probe=ON)
     skill = skills.loaded["probe"]
     assert isinstance(skill, ExternalSkill)
     fewer = {name: one for name, one in skill.manifest.tools.items() if name != "die"}
@@ -586,13 +596,12 @@ async def test_two_calls_at_once_share_one_process(tmp_path: Path) -> None:
         calls = (say.run(context_for("probe", operation=str(number)), {"what": "hello"}) for number in range(8))
         said = [one for one in await asyncio.gather(*calls) if isinstance(one, Result)]
         assert [one.text.split()[-1] for one in said] == [str(number) for number in range(8)]
-        assert len({one.data["pid"] for one in said}) == 1
+        assert len({one.data["started"] for one in said}) == 1
 
 
 async def test_a_skill_that_takes_too_long_to_load_is_told(tmp_path: Path) -> None:
     write_skill(paths_of(tmp_path).skills / "probe", code="import time\ntime.sleep(3600)\n")
-    skills, paths = Skills(), paths_of(tmp_path)
-    find_external(skills, paths, {"probe": ON}, data=paths.data / "skill-data")
+    skills = found(tmp_path, probe=ON)
     skill = skills.loaded["probe"]
     assert isinstance(skill, ExternalSkill)
     skill.host.start_s = 0.2
@@ -606,23 +615,35 @@ async def test_an_idle_host_is_stopped_and_comes_back(tmp_path: Path) -> None:
         skill = skills.loaded["probe"]
         assert isinstance(skill, ExternalSkill)
         skill.host.idle_s = 0.05
-        first = await skills.tool("probe.say").run(context_for("probe"), {"what": "hello"})
+        await skills.tool("probe.say").run(context_for("probe"), {"what": "hello"})
+        first = skill.host.pid
         while skill.host.pid is not None:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
-        second = await skills.tool("probe.say").run(context_for("probe"), {"what": "hello"})
-        assert isinstance(first, Result)
-        assert isinstance(second, Result)
-        assert first.data["pid"] != second.data["pid"]
+        await skills.tool("probe.say").run(context_for("probe"), {"what": "hello"})
+        assert skill.host.pid not in (None, first)
 
 
-@pytest.mark.parametrize(("language", "warning"), [("en", "WITHOUT a sandbox"), ("zh", "没有沙箱")])
-def test_before_enabling_a_person_is_told_what_it_may_do_and_that_it_is_unsandboxed(
-    tmp_path: Path, language: str, warning: str
+@pytest.mark.parametrize(
+    ("language", "contained", "told"),
+    [
+        ("en", "boxed", "runs contained (bubblewrap"),
+        ("zh", "boxed", "在隔离环境中运行（bubblewrap"),
+        ("en", "fenced", "WITHOUT the network"),
+        ("zh", "fenced", "没有网络"),
+        ("en", "none", "WITHOUT a sandbox"),
+        ("zh", "none", "没有沙箱"),
+        ("en", None, "will NOT run"),
+        ("zh", None, "不会运行"),
+    ],
+)
+def test_before_enabling_a_person_is_told_what_it_may_do_and_what_contains_it(
+    tmp_path: Path, language: str, contained: Kind | None, told: str
 ) -> None:
-    lines = describe(read_manifest(probe(tmp_path)), tmp_path, language, partial(CATALOGUE.text, language))
+    manifest = read_manifest(probe(tmp_path))
+    lines = describe(manifest, tmp_path, language, partial(CATALOGUE.text, language), contained)
     assert any("probe.send" in line for line in lines)
     assert any("example.org:443" in line for line in lines)
-    assert warning in lines[-1]
+    assert told in lines[-1]
 
 
 async def test_any_mcp_client_can_use_the_host(tmp_path: Path) -> None:

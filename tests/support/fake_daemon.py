@@ -108,7 +108,7 @@ class FakeDaemon:
                 "folder": str(bundled("skills") / "email"),
                 "description": "Reads mail.",
                 "tools": [{"name": "email.search", "effect": "read", "description": "Find mails."}],
-                "sandboxed": False,
+                "contained": "",
             },
             {"name": "mine", "version": "1", "enabled": False, "source": "user", "description": "x", "tools": []},
         ]

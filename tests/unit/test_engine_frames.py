@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assistant.engine import frames
+from assistant.sandbox.machine import fence
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -81,7 +82,7 @@ def test_what_is_not_json_is_not_written() -> None:
 
 def _worker(data: bytes, *, until: int | None = None) -> tuple[int, list[frames.Message]]:
     """Run a worker on bytes, its input open until it answered request `until`; its exit status and its answers."""
-    command = [sys.executable, "-m", "assistant.engine.worker"]
+    command = [sys.executable, "-m", "assistant.engine.worker", fence(read=()).told()]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
         assert process.stdin is not None
         assert process.stdout is not None

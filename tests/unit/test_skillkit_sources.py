@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,17 +16,13 @@ from starlette.testclient import TestClient
 from assistant.config import SkillSettings
 from assistant.locale import Catalogue
 from assistant.models import Label, Prepared
-from assistant.paths import Paths
 from assistant.server import endpoints
-from assistant.skillkit.external import fingerprint
-from assistant.skillkit.loader import Skills
+from assistant.skillkit.consent import pin
+from assistant.skillkit.loader import Skills, folders_in
 from assistant.skillkit.scaffold import new_skill
-from assistant.skillkit.sources import find_external, folder_of, look_again
+from assistant.skillkit.sources import find_external, folder_of, installed, look_again
 from assistant.skillkit.wire import OddAnswer, clean, prepared_of, raise_problem, result_of
-
-
-def paths_of(home: Path) -> Paths:
-    return Paths(config=home, data=home / "data", models=home / "models", state=home / "state", run=home / "run")
+from tests.support.skills import Ledger, paths_of, say_yes
 
 
 def distribution(site: Path, entry: str) -> None:
@@ -39,8 +36,9 @@ def distribution(site: Path, entry: str) -> None:
 
 
 def found(home: Path, **chosen: SkillSettings) -> Skills:
-    skills = Skills()
-    find_external(skills, paths_of(home), chosen, data=home / "files")
+    skills, paths = Skills(), paths_of(home)
+    say_yes(paths, [*folders_in(paths.skills), *installed(Skills())])
+    find_external(skills, paths, chosen, data=home / "files", world=Ledger().world())
     return skills
 
 
@@ -79,7 +77,9 @@ def test_the_users_skill_can_not_take_the_name_of_a_bundled_one(tmp_path: Path) 
     new_skill("diary", paths_of(tmp_path).skills)
     skills = Skills()
     skills.load_bundled(tmp_path / "bundled", {})
-    find_external(skills, paths_of(tmp_path), {"diary": SkillSettings(enabled=True)}, data=tmp_path)
+    find_external(
+        skills, paths_of(tmp_path), {"diary": SkillSettings(enabled=True)}, data=tmp_path, world=Ledger().world()
+    )
     assert [one.code for one in skills.problems] == ["skillkit.twice"]
     assert skills.loaded["diary"].folder == bundled
     assert skills.tool("diary.add").trusted
@@ -92,12 +92,24 @@ def test_settings_of_a_skill_are_checked_before_it_runs(tmp_path: Path) -> None:
     assert skills.loaded == {}
 
 
-def test_a_changed_file_changes_the_fingerprint(tmp_path: Path) -> None:
+def test_any_changed_byte_or_name_changes_the_pin_and_what_python_leaves_behind_does_not(tmp_path: Path) -> None:
     folder = new_skill("diary", tmp_path)
-    before = fingerprint(folder)
-    assert fingerprint(folder) == before
-    (folder / "__init__.py").write_text("x = 1\n")
-    assert fingerprint(folder) != before
+    before = pin(folder)
+    (folder / "__pycache__").mkdir(exist_ok=True)
+    (folder / "__pycache__" / "x.pyc").write_bytes(b"x")
+    assert pin(folder) == before
+    file, stat = folder / "__init__.py", (folder / "__init__.py").stat()
+    text = file.read_text(encoding="utf-8")
+    file.write_text(text.replace("i", "j", 1), encoding="utf-8")
+    os.utime(file, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    assert pin(folder) != before
+    file.write_text(text, encoding="utf-8")
+    assert pin(folder) == before
+    (folder / "more").symlink_to("/etc")
+    assert pin(folder) != before
+    (folder / "more").unlink()
+    (folder / "README.md").rename(folder / "README")
+    assert pin(folder) != before
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
 """Text out of files of many formats, as passages with their places. Runs in its own process; imports nothing of ours.
 
-`python -P -c "… from extraction.child import main"` (see `documents.reader`) is its one way in.
+`documents.reader` starts it, fenced: it reads the user's folders of documents and nothing else, and has no network.
 """
