@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import io
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from ruamel.yaml.error import YAMLError
 
 from assistant.errors import ConfigError
 from assistant.resources import bundled
+from assistant.whole import write_whole
 
 ENVIRONMENT_PREFIX = "ASSISTANT__"
 
@@ -179,12 +181,9 @@ def change(file: Path, key: str, value: str, *, check: Callable[[Config], None] 
     except ValidationError as error:
         raise _explain(error, file, {}, {}) from error
     check(config)
-    temporary = file.with_suffix(".tmp")
-    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with temporary.open("w", encoding="utf-8") as out:
-        yaml.dump(tree, out)
-    temporary.chmod(0o600)
-    temporary.replace(file)
+    text = io.StringIO()
+    yaml.dump(tree, text)
+    write_whole(file, text.getvalue().encode(), edge="config")
     return config
 
 

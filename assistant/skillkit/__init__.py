@@ -134,3 +134,4 @@ from assistant.values.vcards import Card as Card
 from assistant.values.vcards import extend_card as extend_card
 from assistant.values.vcards import read_cards as read_cards
 from assistant.values.vcards import write_card as write_card
+from assistant.whole import write_whole as write_whole
