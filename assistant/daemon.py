@@ -34,9 +34,11 @@ from assistant.engine.client import Engine
 from assistant.engine.models import ModelStore
 from assistant.engine.scripted import ScriptedModel
 from assistant.errors import Conflict
+from assistant.events import Noticed
 from assistant.kept import Kept
 from assistant.locale import Catalogue
 from assistant.memory.users import UserFile
+from assistant.mending import DamageWatch, Mending, start_again
 from assistant.models import Language
 from assistant.notify.announce import Announcer, DesktopNotifications
 from assistant.notify.bus import EventBus
@@ -56,6 +58,7 @@ from assistant.skillkit.loader import Skills
 from assistant.skillkit.sources import find_external
 from assistant.store import Database, open_database
 from assistant.store.index import SqlIndex
+from assistant.store.restore import mend
 
 _log = logging.getLogger(__name__)
 _APPROVAL_KEY = "approval-key"
@@ -72,17 +75,20 @@ async def serve(paths: Paths, loaded: Loaded, *, foreground: bool = True) -> Non
     async with AsyncExitStack() as stack:
         stack.enter_context(_single_instance(paths))
         stopping = asyncio.Event()
+        watch = DamageWatch(paths.database, SystemClock(config.assistant.zone), stopping.set)
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-        services = await assemble(paths, config, stack, started=started)
+        services = await assemble(paths, config, stack, started=started, damage=watch)
         await listen(make_app(services), paths, config.server, stack)
-        await _announce_ready(stack)
+        await _announce_ready(stack, services.engine)
         gc.freeze()  # what was loaded stays: no collection needs to walk through it
         gc.enable()
         await _keep_running(stack, services.conversation.warm, "templates")
         _log.info("ready after %.2f s", time.monotonic() - started)
         await stopping.wait()
         _log.info("stopping")
+    if watch.found:
+        start_again()
 
 
 async def assemble(
@@ -94,13 +100,15 @@ async def assemble(
     clock: Clock | None = None,
     scripted: LanguageModel | None = None,
     switches: Switches | None = None,
+    damage: DamageWatch | None = None,
 ) -> Services:
     """Make all parts and start what runs by itself; `stack` stops them. The rest is for tests and benches."""
     clock = clock or SystemClock(config.assistant.zone)
     kept = Kept(paths.state / "kept")
     catalogue = Catalogue(kept)
     language = _language(config)
-    db, ledger = (_opened(paths, stack, durable=durable) for durable in (False, True))
+    restored = mend(paths.database, clock.now())
+    db, ledger = (_opened(paths, stack, durable, damage) for durable in (False, True))
     secrets = open_secrets(paths)
     key = asyncio.create_task(_key(secrets.get, secrets.put))
     await asyncio.sleep(0)  # the vault's key is being made in a thread while everything else is loaded
@@ -125,6 +133,7 @@ async def assemble(
         unfinished=approvals.unfinished,
         language=language,
     )
+    announcer = Announcer(bus, DesktopNotifications(config.assistant.name) if config.notify.desktop else None)
     crew.contexts = contexts = Contexts(
         clock=clock,
         catalogue=catalogue,
@@ -136,12 +145,29 @@ async def assemble(
         index=partial(SqlIndex, db),
         outbox=outbox,
         schedules=schedules,
-        notify=Announcer(bus, DesktopNotifications(config.assistant.name) if config.notify.desktop else None),
+        notify=announcer,
     )
     sessions = _sessions(db, clock, config)
     kept = Kept(paths.state / "kept")
     conversation = _conversation(config, skills, contexts, sessions, approvals, audit, users, kept, switches)
     running = RunningTurns(bus, catalogue, clock)
+    mending = Mending(
+        database=paths.database,
+        clock=clock,
+        catalogue=catalogue,
+        language=language,
+        audit=audit,
+        approvals=approvals,
+        outbox=outbox,
+        sessions=sessions,
+        secrets=secrets,
+        announcer=announcer,
+    )
+    await mending.settle(restored)
+    if damage is not None:
+        damage.tell = mending.tell_damage
+        await _keep_running(stack, mending.seal_daily, "seal")
+        await _keep_running(stack, mending.back_up_daily, "backups")
     await _keep_running(stack, outbox.run, "outbox")
     await schedules.start()
     stack.push_async_callback(schedules.aclose)
@@ -163,7 +189,7 @@ async def assemble(
         engine=engine,
         models=models,
         bus=bus,
-        health=partial(_health, started, skills, catalogue, language, engine),
+        health=partial(_health, started, skills, catalogue, language, engine, bus),
     )
 
 
@@ -242,8 +268,8 @@ def bundled_sentences() -> Path:
     return Path(__file__).parent / "conversation" / "sentences.yaml"
 
 
-def _opened(paths: Paths, stack: AsyncExitStack, *, durable: bool) -> Database:
-    db = open_database(paths.database, durable=durable)
+def _opened(paths: Paths, stack: AsyncExitStack, durable: bool, damage: DamageWatch | None) -> Database:
+    db = open_database(paths.database, durable=durable, on_damage=damage)
     stack.callback(db.close)
     return db
 
@@ -336,7 +362,7 @@ def _language(config: Config) -> Language:
 
 
 def _health(
-    started: float, skills: Skills, catalogue: Catalogue, language: Language, engine: Engine | None
+    started: float, skills: Skills, catalogue: Catalogue, language: Language, engine: Engine | None, bus: EventBus
 ) -> dict[str, Any]:
     return {
         "status": "ok",
@@ -344,6 +370,11 @@ def _health(
         "pid": os.getpid(),
         "uptime_s": round(time.monotonic() - started, 1),
         "model": engine.status() if engine else {"name": "scripted"},
+        "notices": [
+            event.notice.model_dump(mode="json", include={"title", "body", "at"})
+            for event in bus.kept
+            if isinstance(event, Noticed)
+        ],
         "skills": {
             "loaded": sorted(skills.loaded),
             "problems": [

@@ -45,6 +45,7 @@ from assistant.ports import Clock, Users
 from assistant.safety.approvals import Approvals
 from assistant.skillkit.loader import Skills
 from assistant.skillkit.planned import not_there
+from assistant.store import is_damage
 
 _log = logging.getLogger(__name__)
 _BARE_ANSWER = 2
@@ -323,7 +324,8 @@ class Conversation:
             yield record.keep(self._failed(error, record))
         except sqlite3.DatabaseError as error:
             _log.exception("turn %s could not be written", turn.id)
-            yield record.keep(self._failed(AssistantError("store.unwritable", problem=str(error)), record))
+            code = "store.damaged" if is_damage(error) else "store.unwritable"
+            yield record.keep(self._failed(AssistantError(code, problem=str(error)), record))
         except Exception:
             _log.exception("turn %s broke", turn.id)
             yield record.keep(self._failed(AssistantError("internal"), record))

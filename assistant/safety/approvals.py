@@ -15,10 +15,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from assistant.errors import ApprovalExpired, Conflict, NotFound, PolicyDenied
+from assistant.failpoint import failpoint
 from assistant.models import Action, Approval, ApprovalState, Language, Prepared
 from assistant.ports import Clock
 from assistant.safety.audit import Audit
-from assistant.failpoint import failpoint
 from assistant.safety.records import moment, stamp
 from assistant.store import Database
 

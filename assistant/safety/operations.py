@@ -12,10 +12,10 @@ from datetime import datetime
 from typing import Any
 
 from assistant.errors import ApprovalExpired, AssistantError, Conflict, NotFound
+from assistant.failpoint import failpoint
 from assistant.models import Approval, Language, Operation, OutboxState, Prepared
 from assistant.ports import Clock
 from assistant.safety.audit import Audit
-from assistant.failpoint import failpoint
 from assistant.safety.records import moment, printable, stamp
 from assistant.store import Database
 

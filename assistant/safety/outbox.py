@@ -17,10 +17,10 @@ from typing import Any, Protocol, TypeVar
 from assistant.config import OutboxSettings
 from assistant.errors import ApprovalExpired, AssistantError, Conflict, Rejected, SkillFailed, Uncertain
 from assistant.events import Noticed, ReceiptIssued
+from assistant.failpoint import failpoint
 from assistant.models import Approval, Language, Notice, Operation, OutboxState, Outcome, Receipt
 from assistant.ports import Bus, Clock
 from assistant.safety.audit import Audit
-from assistant.failpoint import failpoint
 from assistant.safety.operations import Operations, Row
 from assistant.store import Database
 
