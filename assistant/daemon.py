@@ -151,23 +151,10 @@ async def assemble(
     kept = Kept(paths.state / "kept")
     conversation = _conversation(config, skills, contexts, sessions, approvals, audit, users, kept, switches)
     running = RunningTurns(bus, catalogue, clock)
-    mending = Mending(
-        database=paths.database,
-        clock=clock,
-        catalogue=catalogue,
-        language=language,
-        audit=audit,
-        approvals=approvals,
-        outbox=outbox,
-        sessions=sessions,
-        secrets=secrets,
-        announcer=announcer,
-    )
+    mending = Mending(paths.database, contexts, announcer, language, audit, approvals, outbox, sessions)
     await mending.settle(restored)
     if damage is not None:
-        damage.tell = mending.tell_damage
-        await _keep_running(stack, mending.seal_daily, "seal")
-        await _keep_running(stack, mending.back_up_daily, "backups")
+        await _watch(stack, mending, damage)
     await _keep_running(stack, outbox.run, "outbox")
     await schedules.start()
     stack.push_async_callback(schedules.aclose)
@@ -191,6 +178,12 @@ async def assemble(
         bus=bus,
         health=partial(_health, started, skills, catalogue, language, engine, bus),
     )
+
+
+async def _watch(stack: AsyncExitStack, mending: Mending, damage: DamageWatch) -> None:
+    damage.tell = mending.tell_damage
+    await _keep_running(stack, mending.seal_daily, "seal")
+    await _keep_running(stack, mending.back_up_daily, "backups")
 
 
 def _planner(
@@ -307,8 +300,11 @@ async def _keep_running(stack: AsyncExitStack, work: Callable[[], Awaitable[None
     stack.push_async_callback(stop)
 
 
-async def _announce_ready(stack: AsyncExitStack) -> None:
-    """Tell systemd that we are ready, and feed its watchdog from the loop itself (sd_watchdog_enabled(3))."""
+async def _announce_ready(stack: AsyncExitStack, engine: Engine | None) -> None:
+    """Tell systemd that we are ready, and feed its watchdog (sd_watchdog_enabled(3)).
+
+    It is fed from the loop itself, as long as the worker's heart is seen to beat: a loop that hangs feeds nothing.
+    """
     if not os.environ.get("NOTIFY_SOCKET"):
         return
     import sdnotify
@@ -321,7 +317,8 @@ async def _announce_ready(stack: AsyncExitStack) -> None:
 
         async def feed() -> None:
             while True:
-                notifier.notify("WATCHDOG=1")
+                if engine is None or engine.beating:
+                    notifier.notify("WATCHDOG=1")
                 await asyncio.sleep(interval)
 
         await _keep_running(stack, feed, "watchdog")

@@ -23,11 +23,12 @@ from assistant.errors import AssistantError
 from assistant.locale import Catalogue
 from assistant.models import Language, Notice
 from assistant.notify.announce import Announcer
-from assistant.ports import Clock, Secrets
+from assistant.ports import Clock
 from assistant.safety import seal
 from assistant.safety.approvals import Approvals
 from assistant.safety.audit import RESTORED, Audit
 from assistant.safety.outbox import SqlOutbox
+from assistant.skillkit.contexts import Contexts
 from assistant.store import backups, restore
 from assistant.store.restore import Restored
 
@@ -41,33 +42,33 @@ _SELF_RESTART_S = 600.0
 _RESTARTED = "ASSISTANT_STARTED_AGAIN"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Mending:
     """Sees to the parts after a restore or a crash, and keeps watch while they work."""
 
     database: Path
-    clock: Clock
-    catalogue: Catalogue
+    contexts: Contexts
+    announcer: Announcer
     language: Language
     audit: Audit
     approvals: Approvals
     outbox: SqlOutbox
     sessions: Sessions
-    secrets: Secrets
-    announcer: Announcer
 
     async def settle(self, note: Restored | None) -> None:
         """Before anything is sent, fired or answered: settle a restored database, and tell what a crash cut off."""
         with contextlib.suppress(AssistantError):  # a locked keyring: the head still tells
-            self.audit.sealed = await seal.read(self.secrets)
+            self.audit.sealed = await seal.read(self.contexts.secrets)
         lost = self.audit.lost()
         if note is None and lost:
-            note = restore.tail_lost(self.database, f"{lost} entries of the audit are missing", self.clock.now())
+            note = restore.tail_lost(
+                self.database, f"{lost} entries of the audit are missing", self.contexts.clock.now()
+            )
         if note is not None:
             note = await self._settle_rows(note, lost)
         note = note or restore.last_restored(self.database)
-        if note is not None and recent(note, self.clock.now()):
-            self.announcer.keep(told_of(note, self.catalogue, self.language))
+        if note is not None and recent(note, now):
+            self.announcer.keep(told_of(note, self.contexts.catalogue, self.language))
         for one in self.sessions.interrupted():
             self.sessions.undone(one.operation)  # whether it can still be taken back is not known either
             self._tell("cut_off", f"cut-off:{one.operation}", said=one.said, tool=one.tool, at=one.at)
@@ -75,7 +76,7 @@ class Mending:
 
     async def seal_daily(self) -> None:
         """Keep the audit's end among the secrets, until cancelled."""
-        await seal.keep_renewing(self.secrets, self.audit)
+        await seal.keep_renewing(self.contexts.secrets, self.audit)
 
     async def back_up_daily(self) -> None:
         """A backup a day, until cancelled; that none could be made for days is told once."""
@@ -84,29 +85,29 @@ class Mending:
         while True:
             listed = await asyncio.to_thread(backups.listed, self.database)
             made = [one for one in listed if one.file.name.startswith("daily-")]
-            age = self.clock.now() - made[0].at if made else None
+            age = self.contexts.clock.now() - made[0].at if made else None
             if age is not None and age < _BACKUP_EVERY:
                 await asyncio.sleep(min(_BACKUP_RETRY_S, (_BACKUP_EVERY - age).total_seconds() + 1))
                 continue
             try:
-                await asyncio.to_thread(backups.make_daily, self.database, self.clock.now())
+                await asyncio.to_thread(backups.make_daily, self.database, self.contexts.clock.now())
                 told = False
             except AssistantError as error:
                 _log.warning("no backup could be made: %s", error)
                 if not told and (age is None or age > _BACKUP_LATE):
                     told = True
-                    problem = self.catalogue.explain(error, self.language)[0]
-                    self._tell("no_backup", f"no-backup:{self.clock.now().isoformat()}", problem=problem)
+                    problem = self.contexts.catalogue.explain(error, self.language)[0]
+                    self._tell("no_backup", f"no-backup:{self.contexts.clock.now().isoformat()}", problem=problem)
                 await asyncio.sleep(_BACKUP_RETRY_S)
 
     def tell_damage(self, problem: str) -> None:
         """Damage was met at work."""
-        self._tell("damaged", f"damaged:{self.clock.now().isoformat()}", problem=problem)
+        self._tell("damaged", f"damaged:{self.contexts.clock.now().isoformat()}", problem=problem)
 
     def _tell(self, case: str, name: str, **data: Any) -> None:
-        text = partial(self.catalogue.text, self.language)
+        text = partial(self.contexts.catalogue.text, self.language)
         title, body = text(f"mending.{case}", **data), text(f"mending.{case}_body", **data)
-        self.announcer.keep(Notice(id=name, title=title, body=body, at=self.clock.now(), urgent=True))
+        self.announcer.keep(Notice(id=name, title=title, body=body, at=self.contexts.clock.now(), urgent=True))
 
     async def _settle_rows(self, note: Restored, lost: int) -> Restored:
         """What the old rows take for open may have happened since: nothing of it is sent, asked or undone again."""
@@ -115,7 +116,7 @@ class Mending:
         self.audit.record(RESTORED, backup=note.backup, backup_at=note.backup_at, problem=note.problem, lost=lost)
         self.audit.sealed = None
         with contextlib.suppress(AssistantError):
-            await seal.renew(self.secrets, self.audit)
+            await seal.renew(self.contexts.secrets, self.audit)
         return restore.settled(self.database, note, unsure)
 
 

@@ -88,7 +88,6 @@ from assistant.skillkit.declare import (
 from assistant.skillkit.declare import (
     undo as undo,
 )
-from assistant.skillkit.files import write_whole as write_whole
 from assistant.values import (
     Duration as Duration,
 )

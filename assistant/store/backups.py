@@ -64,6 +64,16 @@ def problem_of(file: Path, *, thorough: bool = False) -> str | None:
     return None if told == "ok" else " ".join(told.split())
 
 
+def problem_at_work(database: Path) -> str | None:
+    """What is wrong with the database while the daemon may be writing to it; None where nothing is."""
+    try:
+        with contextlib.closing(sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True)) as found:
+            told = str(found.execute("PRAGMA quick_check(1)").fetchone()[0])
+    except sqlite3.Error as error:
+        return str(error)
+    return None if told == "ok" else " ".join(told.split())
+
+
 def make_daily(database: Path, at: datetime) -> Backup:
     """Make today's copy. Raises AssistantError `store.no_room`, `store.unwritable`, `store.corrupt`."""
     target = folder_of(database) / f"daily-{at.astimezone(UTC):%Y%m%dT%H%M%SZ}.db"
