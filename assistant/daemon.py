@@ -148,18 +148,12 @@ async def assemble(
         notify=announcer,
     )
     sessions = _sessions(db, clock, config)
-    kept = Kept(paths.state / "kept")
     conversation = _conversation(config, skills, contexts, sessions, approvals, audit, users, kept, switches)
     running = RunningTurns(bus, catalogue, clock)
     mending = Mending(paths.database, contexts, announcer, language, audit, approvals, outbox, sessions)
     await mending.settle(restored)
-    if damage is not None:
-        await _watch(stack, mending, damage)
-    await _keep_running(stack, outbox.run, "outbox")
-    await schedules.start()
-    stack.push_async_callback(schedules.aclose)
-    stack.push_async_callback(running.aclose)
-    await _keep_running(stack, crew.start, "skills")
+    await _watch(stack, mending, damage)
+    await _begin(stack, outbox, schedules, running, crew)
     return Services(
         clock=clock,
         catalogue=catalogue,
@@ -180,7 +174,19 @@ async def assemble(
     )
 
 
-async def _watch(stack: AsyncExitStack, mending: Mending, damage: DamageWatch) -> None:
+async def _begin(
+    stack: AsyncExitStack, outbox: SqlOutbox, schedules: SqlSchedules, running: RunningTurns, crew: Crew
+) -> None:
+    await _keep_running(stack, outbox.run, "outbox")
+    await schedules.start()
+    stack.push_async_callback(schedules.aclose)
+    stack.push_async_callback(running.aclose)
+    await _keep_running(stack, crew.start, "skills")
+
+
+async def _watch(stack: AsyncExitStack, mending: Mending, damage: DamageWatch | None) -> None:
+    if damage is None:  # parts in a test: nothing lasts longer than they do
+        return
     damage.tell = mending.tell_damage
     await _keep_running(stack, mending.seal_daily, "seal")
     await _keep_running(stack, mending.back_up_daily, "backups")

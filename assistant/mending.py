@@ -59,11 +59,9 @@ class Mending:
         """Before anything is sent, fired or answered: settle a restored database, and tell what a crash cut off."""
         with contextlib.suppress(AssistantError):  # a locked keyring: the head still tells
             self.audit.sealed = await seal.read(self.contexts.secrets)
-        lost = self.audit.lost()
+        now, lost = self.contexts.clock.now(), self.audit.lost()
         if note is None and lost:
-            note = restore.tail_lost(
-                self.database, f"{lost} entries of the audit are missing", self.contexts.clock.now()
-            )
+            note = restore.tail_lost(self.database, f"{lost} entries of the audit are missing", now)
         if note is not None:
             note = await self._settle_rows(note, lost)
         note = note or restore.last_restored(self.database)
@@ -106,7 +104,7 @@ class Mending:
 
     def _tell(self, case: str, name: str, **data: Any) -> None:
         text = partial(self.contexts.catalogue.text, self.language)
-        title, body = text(f"mending.{case}", **data), text(f"mending.{case}_body", **data)
+        title, body = text(f"safety.mending.{case}", **data), text(f"safety.mending.{case}_body", **data)
         self.announcer.keep(Notice(id=name, title=title, body=body, at=self.contexts.clock.now(), urgent=True))
 
     async def _settle_rows(self, note: Restored, lost: int) -> Restored:
@@ -129,10 +127,10 @@ def told_of(note: Restored, catalogue: Catalogue, language: Language) -> Notice:
     """What was lost with a damaged database, in words."""
     case = "restored" if note.backup else "anew" if note.kept else "tail"
     told = {"at": note.at, "backup_at": note.backup_at or note.at, "kept": note.kept}
-    body = catalogue.text(language, f"mending.{case}_body", **told)
+    body = catalogue.text(language, f"safety.mending.{case}_body", **told)
     if note.unsure:
-        body += " " + catalogue.text(language, "mending.unsure", count=note.unsure)
-    title = catalogue.text(language, f"mending.{case}", **told)
+        body += " " + catalogue.text(language, "safety.mending.unsure", count=note.unsure)
+    title = catalogue.text(language, f"safety.mending.{case}", **told)
     return Notice(id=f"restored:{note.at.isoformat()}", title=title, body=body, at=note.at, urgent=True)
 
 
