@@ -121,18 +121,7 @@ async def assemble(
     crew = Crew(skills, language)
     schedules = SqlSchedules(db, clock, crew.fire)
     approvals = Approvals(ledger, clock, await key, config.approvals.expire_s, audit=audit)
-    outbox = SqlOutbox(
-        db=ledger,
-        clock=clock,
-        settings=config.outbox,
-        hold_s=config.approvals.hold_s,
-        audit=audit,
-        bus=bus,
-        handlers=crew,
-        text=catalogue.text,
-        unfinished=approvals.unfinished,
-        language=language,
-    )
+    outbox = _outbox(ledger, config, clock, audit, bus, crew, catalogue, approvals, language)
     announcer = Announcer(bus, DesktopNotifications(config.assistant.name) if config.notify.desktop else None)
     crew.contexts = contexts = Contexts(
         clock=clock,
@@ -171,6 +160,31 @@ async def assemble(
         models=models,
         bus=bus,
         health=partial(_health, started, skills, catalogue, language, engine, bus),
+    )
+
+
+def _outbox(
+    db: Database,
+    config: Config,
+    clock: Clock,
+    audit: Audit,
+    bus: EventBus,
+    crew: Crew,
+    catalogue: Catalogue,
+    approvals: Approvals,
+    language: Language,
+) -> SqlOutbox:
+    return SqlOutbox(
+        db=db,
+        clock=clock,
+        settings=config.outbox,
+        hold_s=config.approvals.hold_s,
+        audit=audit,
+        bus=bus,
+        handlers=crew,
+        text=catalogue.text,
+        unfinished=approvals.unfinished,
+        language=language,
     )
 
 
