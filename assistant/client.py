@@ -66,6 +66,10 @@ class RemoteProblem(AssistantError):
         self.status = status
 
 
+STARTING = "starting"
+"""The status of a daemon whose socket is open and whose parts are being loaded."""
+
+
 class Health(BaseModel):
     """What `/healthz` says."""
 
@@ -359,7 +363,9 @@ async def _until_up(client: Client, started: launch.Started, until: float) -> He
     ended_at: float | None = None
     while True:
         with contextlib.suppress(NotRunning, NoAnswer, ConnectionLost):
-            return await client.health(timeout=2)
+            health = await client.health(timeout=2)
+            if health.status != STARTING:  # until then it may still end with a reason
+                return health
         now = time.monotonic()
         if started.process.poll() is not None:
             ended_at = ended_at or now

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import fcntl
 import gc
 import itertools
 import logging
 import os
 import secrets as random_secrets
-import signal
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
-from assistant import __version__, logs
+from assistant import __version__
 from assistant.automation.schedules import SqlSchedules
 from assistant.clock import SystemClock
-from assistant.config import Config, Loaded
+from assistant.config import Config
 from assistant.conversation.conversation import Conversation
 from assistant.conversation.examples import Examples
 from assistant.conversation.execute import Executor
@@ -33,12 +30,13 @@ from assistant.conversation.shortlist import Shortlist
 from assistant.engine.client import Engine
 from assistant.engine.models import ModelStore
 from assistant.engine.scripted import ScriptedModel
-from assistant.errors import Conflict
+from assistant.entrance import Door
 from assistant.events import Noticed
 from assistant.kept import Kept
 from assistant.locale import Catalogue
 from assistant.memory.users import UserFile
-from assistant.mending import DamageWatch, Mending, start_again
+from assistant.mending import DamageWatch, Mending
+from assistant.mending import start_again as start_again
 from assistant.models import Language
 from assistant.notify.announce import Announcer, DesktopNotifications
 from assistant.notify.bus import EventBus
@@ -50,7 +48,6 @@ from assistant.safety.audit import Audit
 from assistant.safety.outbox import SqlOutbox
 from assistant.safety.secrets import open_secrets
 from assistant.server.app import make_app
-from assistant.server.listen import listen
 from assistant.server.services import Services
 from assistant.skillkit.contexts import Contexts
 from assistant.skillkit.crew import Crew
@@ -65,21 +62,17 @@ _APPROVAL_KEY = "approval-key"
 _SKILL_DATA = "skill-data"
 
 
-async def serve(paths: Paths, loaded: Loaded, *, foreground: bool = True) -> None:
-    """Run until SIGTERM or SIGINT. Raises Conflict where a daemon of this user runs already."""
-    started = time.monotonic()
-    config = loaded.config
-    os.umask(0o077)
-    paths.make()
-    logs.set_up(paths.logs, config.logging, to_terminal=foreground)
+async def run(
+    paths: Paths, config: Config, door: Door, front: AsyncExitStack, stopping: asyncio.Event, started: float
+) -> bool:
+    """Load everything behind the open `door`, work until `stopping`, stop. True where it shall start again at once.
+
+    `front` holds the sockets: they are closed before the parts that answer on them.
+    """
     async with AsyncExitStack() as stack:
-        stack.enter_context(_single_instance(paths))
-        stopping = asyncio.Event()
         watch = DamageWatch(paths.database, SystemClock(config.assistant.zone), stopping.set)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, stopping.set)
         services = await assemble(paths, config, stack, started=started, damage=watch)
-        await listen(make_app(services), paths, config.server, stack)
+        door.open(make_app(services))
         await _announce_ready(stack, services.engine)
         gc.freeze()  # what was loaded stays: no collection needs to walk through it
         gc.enable()
@@ -87,8 +80,8 @@ async def serve(paths: Paths, loaded: Loaded, *, foreground: bool = True) -> Non
         _log.info("ready after %.2f s", time.monotonic() - started)
         await stopping.wait()
         _log.info("stopping")
-    if watch.found:
-        start_again()
+        await front.aclose()
+    return watch.found
 
 
 async def assemble(
@@ -342,23 +335,6 @@ async def _announce_ready(stack: AsyncExitStack, engine: Engine | None) -> None:
                 await asyncio.sleep(interval)
 
         await _keep_running(stack, feed, "watchdog")
-
-
-@contextlib.contextmanager
-def _single_instance(paths: Paths) -> Any:
-    """Hold the lock of this user's daemon; the system frees it when the process dies. Raises Conflict."""
-    file: IO[str] = (paths.run / "daemon.lock").open("a+", encoding="utf-8")
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            file.seek(0)
-            raise Conflict("daemon.running", pid=file.read().strip() or "?") from error
-        file.seek(0)
-        file.truncate()
-        file.write(str(os.getpid()))
-        file.flush()
-        yield
 
 
 async def _key(get: Callable[[str], Awaitable[str | None]], put: Callable[[str, str], Awaitable[None]]) -> bytes:

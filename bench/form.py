@@ -24,7 +24,7 @@ from typing import Any, Self
 import psutil
 
 from assistant import paths
-from assistant.client import Client, ConnectionLost, Health, NoAnswer, NotRunning
+from assistant.client import STARTING, Client, ConnectionLost, Health, NoAnswer, NotRunning
 
 DATA = Path(__file__).parent / "data"
 ROOT = Path(__file__).parent.parent
@@ -169,7 +169,10 @@ class Home:
         async with self.client() as client:
             while True:
                 try:
-                    return await client.health()
+                    health = await client.health()
+                    if health.status != STARTING:
+                        return health
+                    await asyncio.sleep(pause)
                 except (NotRunning, NoAnswer, ConnectionLost):
                     self.check(until)
                     await asyncio.sleep(pause)

@@ -35,7 +35,7 @@ def run(context: typer.Context) -> None:
     """Run it here, until Ctrl-C."""
     import asyncio
 
-    from assistant.daemon import serve
+    from assistant.entrance import serve
 
     shell = shells.of(context)
     loaded = shell.loaded
