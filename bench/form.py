@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
 import math
 import os
@@ -181,6 +182,14 @@ class Home:
         """Raise RuntimeError with the daemon's last words if it has ended, or the monotonic clock is past `until`."""
         if self._process is None or self._process.poll() is not None or time.monotonic() > until:
             raise RuntimeError(f"the daemon did not come up: {self.last_words()}")
+
+    def wait(self, within: float) -> int | None:
+        """How the daemon ended; None where it still runs after so many seconds."""
+        if self._process is None:
+            raise RuntimeError("no daemon runs in this home")
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return self._process.wait(within)
+        return None
 
     def stop(self) -> None:
         """Stop the daemon by its pid; kill it where it does not end."""

@@ -115,9 +115,9 @@ def settings(folder: Path, port: int) -> Mapping[str, object]:
 
 
 @contextlib.contextmanager
-def server(folder: Path, seed: int) -> Iterator[int]:
-    """The SMTP server in a process of its own; its port."""
-    command = [sys.executable, "-m", "bench.chaos_smtp", str(folder), str(seed)]
+def server(folder: Path, seed: int, *fates: str) -> Iterator[int]:
+    """The SMTP server in a process of its own; its port. `fates` are those of the first connections."""
+    command = [sys.executable, "-m", "bench.chaos_smtp", str(folder), str(seed), *fates]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
     try:
         assert process.stdout is not None

