@@ -12,6 +12,7 @@ import json
 import math
 import os
 import platform
+import signal
 import subprocess
 import sys
 import tempfile
@@ -190,6 +191,11 @@ class Home:
         with contextlib.suppress(subprocess.TimeoutExpired):
             return self._process.wait(within)
         return None
+
+    def kill(self) -> None:
+        """End the daemon as a crash or a power cut would."""
+        os.kill(self.pid, signal.SIGKILL)
+        self.stop()
 
     def stop(self) -> None:
         """Stop the daemon by its pid; kill it where it does not end."""

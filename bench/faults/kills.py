@@ -50,8 +50,7 @@ def torment(home: Home, mailboxes: Path, kills: int, dice: random.Random, *, lou
     found = Torment()
     for number in range(1, kills + 1):
         _start(home, found, dice)
-        os.kill(home.pid, signal.SIGKILL)
-        home.stop()
+        home.kill()
         found.kills += 1
         if loud and number % 20 == 0:
             acked = sum(wish.acked for wish in found.wishes)
