@@ -97,14 +97,16 @@ def median(values: Sequence[float]) -> float | None:
 class Home:
     """A temporary ASSISTANT_HOME with a daemon; the models are the shared ones. Use as `with Home() as home`.
 
-    `settings` are keys of config.yaml (`engine.model`) and their values. The daemon is stopped and the home removed at
-    the end. Changes this process's environment while it lasts: one at a time.
+    `settings` are keys of config.yaml (`engine.model`) and their values; `base` is where its folder is made. The daemon
+    is stopped and the home removed at the end. Changes this process's environment while it lasts: one at a time.
     """
 
-    def __init__(self, settings: Mapping[str, object] | None = None, *, start: bool = True) -> None:
+    def __init__(
+        self, settings: Mapping[str, object] | None = None, *, start: bool = True, base: Path | None = None
+    ) -> None:
         self._settings = {"notify.desktop": False, **(settings or {})}
         self._start = start
-        self._folder = tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True)
+        self._folder = tempfile.TemporaryDirectory(prefix="bench-", dir=base, ignore_cleanup_errors=True)
         self._before: dict[str, str | None] = {}
         self._process: subprocess.Popen[bytes] | None = None
         self.paths: paths.Paths

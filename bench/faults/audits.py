@@ -186,7 +186,7 @@ TAMPERINGS: dict[str, Callable[[Chain], None]] = {
 
 
 def found(kind: str, seed: int) -> bool:
-    """Whether tampering of this kind, at the place that the seed gives, is found, and the chain was not blamed before."""
+    """Whether tampering of this kind, where the seed says, is found; and an untouched chain is not blamed."""
     with tempfile.TemporaryDirectory() as name:
         one = chain(Path(name), random.Random(f"{kind}:{seed}"))
         try:

@@ -26,7 +26,9 @@ from bench.outbox import server, settings
 
 _GONE = (ConnectionLost, NotRunning, NoAnswer)
 _NAMED = re.compile(r"failpoint\(f?\"([^\"]+)\"\)")
-_WITHIN_S = 60.0
+_WITHIN_S = 120.0
+OPEN = "SELECT 1 FROM operations WHERE state IN ('PROPOSED', 'APPROVED', 'SENDING', 'UNKNOWN')"
+"""Acts whose end is still open."""
 
 
 def scripted(folder: Path) -> dict[str, object]:
@@ -177,14 +179,11 @@ def mailing(home: Home, name: str, folder: Path) -> str:
     home.start(_WITHIN_S)
     approved = bool(rows(home.paths, "SELECT 1 FROM approvals WHERE state IN ('approved', 'used')"))
     until = time.monotonic() + _WITHIN_S
-    while time.monotonic() < until and rows(home.paths, _OPEN):
+    while time.monotonic() < until and rows(home.paths, OPEN):
         time.sleep(0.1)
     time.sleep(0.6)  # what the mail server has queued
     there = wish.happened(home.paths, folder)
     return "" if there == int(approved) else f"approved: {approved}, arrived {there} times"
-
-
-_OPEN = "SELECT 1 FROM operations WHERE state IN ('PROPOSED', 'APPROVED', 'SENDING', 'UNKNOWN')"
 
 
 def starting(home: Home, name: str, folder: Path) -> str:

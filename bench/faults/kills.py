@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from assistant.client import ConnectionLost, NoAnswer, NotRunning
+from bench.faults.edges import OPEN
 from bench.faults.wishes import Wish, draw, rows, say
 from bench.form import Home
 
@@ -21,7 +22,6 @@ _IN_START = 0.15  # share of kills while it starts
 _WINDOW_S = 1.5
 _READY_S = 120.0
 _DRAIN_S = 300.0
-_OPEN = "SELECT 1 FROM operations WHERE state IN ('PROPOSED', 'APPROVED', 'SENDING', 'UNKNOWN')"
 
 
 @dataclass
@@ -106,7 +106,7 @@ async def _listen(home: Home, found: Torment) -> None:
 async def _finish(home: Home, found: Torment) -> None:
     await _listen(home, found)
     until = time.monotonic() + _DRAIN_S
-    while time.monotonic() < until and rows(home.paths, _OPEN):  # noqa: ASYNC110 - looks from outside
+    while time.monotonic() < until and rows(home.paths, OPEN):  # noqa: ASYNC110 - looks from outside
         await asyncio.sleep(0.2)
     await asyncio.sleep(1)  # what the mail server has queued
     async with home.client() as client:
