@@ -63,7 +63,9 @@ def random_kills(run: Run) -> None:
             told = {**settings(folder, port), **edges.scripted(folder)}
             with Home(told, start=False) as home:
                 dice = random.Random(run.options.seed)
-                found = kills.torment(home, folder, run.options.kills, dice, loud=not run.options.json)
+                found = kills.torment(
+                    home, folder, run.options.kills, dice, most_s=run.options.most_s, loud=not run.options.json
+                )
     answered, ready = percentile(found.answers_s[1:], 0.95), percentile(found.readies_s[1:], 0.95)
     run.figures |= {
         "kills": found.kills,
@@ -207,6 +209,7 @@ def main() -> None:
     parser = argument_parser("resilience", __doc__ or "")
     parser.add_argument("--only", default=",".join(PARTS), help=f"some of {', '.join(PARTS)}")
     parser.add_argument("--kills", type=int, default=300)
+    parser.add_argument("--most-s", type=float, default=7200, help="for the random kills")
     parser.add_argument("--databases", type=int, default=50)
     parser.add_argument("--ggufs", type=int, default=50)
     parser.add_argument("--tamperings", type=int, default=20, help="of each kind")
