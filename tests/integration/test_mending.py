@@ -33,9 +33,11 @@ def settings(base: Path) -> dict[str, object]:
 async def test_what_was_open_in_the_backup_is_left_to_the_person(tmp_path: Path) -> None:
     home, more = tmp_path / "home", settings(tmp_path)
     async with talking(home, USER, **more) as talk:
-        await talk.say("send an email to anna.schmidt@example.org with the subject A saying that it is here")
+        await talk.say("send an email to r1@there.example with the subject Number 1 saying that it is here")
         await talk.say("yes")
-        await talk.say("send an email to weber@example.org with the subject B saying that it is here", session="b")
+        await talk.say(
+            "send an email to r2@there.example with the subject Number 2 saying that it is here", session="b"
+        )
         await talk.say("add milk to my shopping list")
         [held] = await talk.services.outbox.list(open_only=True)
         assert held.state == "APPROVED"
