@@ -32,6 +32,7 @@ _log = logging.getLogger(__name__)
 
 FORMAT = "assistant-audit/1"
 GENESIS = bytes(32)
+_BATCH = 1000
 _LONG = 200  # characters: longer texts are kept as digests
 _BODIES = re.compile(r"(^|_)(body|content|html|quote|transcript)$")
 _SECRETS = re.compile(r"(^|_)(password|passphrase|secret|token|pin|tan|api_?key|credentials?|authorization|cookies?)$")
@@ -122,24 +123,31 @@ class Audit:
         head = self._read_head()  # before the chain: what is appended meanwhile is not missed
         sealed = self.sealed
         before, count, at_head, at_seal, restored = GENESIS, 0, GENESIS.hex(), "", None
-        for row in self._db.conn.execute("SELECT n, entry, hash FROM audit ORDER BY n"):
+        for number, entry, linked in self._rows():
             count += 1
-            if row["n"] != count:
+            if number != count:
                 return AuditReport(ok=False, entries=count - 1, first_bad=count, problem="entry_missing")
-            before = hashlib.sha256(before + row["entry"].encode()).digest()
-            if before.hex() != row["hash"]:
+            before = hashlib.sha256(before + entry.encode()).digest()
+            if before.hex() != linked:
                 return AuditReport(ok=False, entries=count, first_bad=count, problem="entry_changed")
             if head and count == head[0]:
-                at_head = row["hash"]
+                at_head = linked
             if sealed and count == sealed[0]:
-                at_seal = row["hash"]
-            if row["entry"].endswith(_RESTORED_END):
+                at_seal = linked
+            if entry.endswith(_RESTORED_END):
                 restored = count
         if sealed and count < sealed[0]:
             return AuditReport(ok=False, entries=count, first_bad=count + 1, problem="tail_missing")
         if sealed and at_seal != sealed[1]:
             return AuditReport(ok=False, entries=count, first_bad=sealed[0], problem="seal_changed")
         return self._against_head(count, at_head, head).model_copy(update={"restored": restored})
+
+    def _rows(self) -> Iterator[tuple[int, str, str]]:
+        """The whole chain, in batches: a long one is checked in a second."""
+        cursor = self._db.conn.execute("SELECT n, entry, hash FROM audit ORDER BY n")
+        cursor.row_factory = None
+        while batch := cursor.fetchmany(_BATCH):
+            yield from batch
 
     def end(self) -> End | None:
         """The last entry's number and hash; None of an empty chain."""

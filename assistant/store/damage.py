@@ -60,6 +60,10 @@ class WatchedCursor(sqlite3.Cursor):
         """As always."""
         return self._watched(super().fetchall)
 
+    def fetchmany(self, size: int | None = 1) -> list[Any]:
+        """As always."""
+        return self._watched(super().fetchmany, size)
+
     def __next__(self) -> Any:
         return self._watched(super().__next__)
 
