@@ -135,9 +135,10 @@ def _damage(database: Path) -> str | None:
             told = str(connection.execute(f"PRAGMA {check}(1)").fetchone()[0])
             if told == "ok" and thorough:
                 told = _mend_index(connection)
-            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+            connection.execute("BEGIN IMMEDIATE")  # a header can say that the file is not to be written
+            connection.execute("ROLLBACK")
     except sqlite3.DatabaseError as error:
-        if error.sqlite_errorcode & 0xFF in _NOT_THE_FILE:
+        if error.sqlite_errorcode & 0xFF in _NOT_THE_FILE or not os.access(database, os.W_OK):
             raise AssistantError("store.unwritable", problem=str(error)) from error
         return str(error)
     return None if told == "ok" else " ".join(told.split())

@@ -116,6 +116,17 @@ def test_a_database_that_is_empty_or_gone_is_never_an_empty_start(tmp_path: Path
     assert count(file) == 3
 
 
+@pytest.mark.parametrize(("at", "size"), [(16, 2), (18, 1), (19, 1), (20, 1), (44, 4), (56, 4)])
+def test_a_wrong_field_of_the_header_is_damage(tmp_path: Path, at: int, size: int) -> None:
+    file = filled(tmp_path / "assistant.db")
+    backups.make_daily(file, NOW)
+    with file.open("r+b") as out:
+        out.seek(at)
+        out.write(b"\xee" * size)
+    assert restore.mend(file, NOW) is not None
+    assert count(file) == 3
+
+
 def test_without_a_backup_it_begins_anew_and_says_so(tmp_path: Path) -> None:
     damaged = ruin(tmp_path / "assistant.db")
     note = restore.mend(tmp_path / "assistant.db", NOW)
