@@ -135,7 +135,8 @@ def _damage(database: Path) -> str | None:
             told = str(connection.execute(f"PRAGMA {check}(1)").fetchone()[0])
             if told == "ok" and thorough:
                 told = _mend_index(connection)
-            connection.execute("BEGIN IMMEDIATE")  # a header can say that the file is not to be written
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute("PRAGMA user_version = 1")  # a header can say that the file is not to be written
             connection.execute("ROLLBACK")
     except sqlite3.DatabaseError as error:
         if error.sqlite_errorcode & 0xFF in _NOT_THE_FILE or not os.access(database, os.W_OK):
