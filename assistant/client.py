@@ -66,6 +66,10 @@ class RemoteProblem(AssistantError):
         self.status = status
 
 
+STARTING = "starting"
+"""The status of a daemon whose socket is open and whose parts are being loaded."""
+
+
 class Health(BaseModel):
     """What `/healthz` says."""
 
@@ -77,6 +81,8 @@ class Health(BaseModel):
     uptime_s: float = 0
     model: dict[str, Any] = Field(default_factory=dict)
     skills: dict[str, Any] = Field(default_factory=dict)
+    notices: list[dict[str, Any]] = Field(default_factory=list)
+    """What everybody is to be told: a backup that was restored, work that was cut off."""
 
 
 class Client:
@@ -371,7 +377,9 @@ async def _until_up(client: Client, started: launch.Started, until: float) -> He
     ended_at: float | None = None
     while True:
         with contextlib.suppress(NotRunning, NoAnswer, ConnectionLost):
-            return await client.health(timeout=2)
+            health = await client.health(timeout=2)
+            if health.status != STARTING:  # until then it may still end with a reason
+                return health
         now = time.monotonic()
         if started.process.poll() is not None:
             ended_at = ended_at or now

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import io
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -20,6 +21,7 @@ from ruamel.yaml.error import YAMLError
 
 from assistant.errors import ConfigError
 from assistant.resources import bundled
+from assistant.whole import write_whole
 
 ENVIRONMENT_PREFIX = "ASSISTANT__"
 
@@ -200,6 +202,14 @@ def load(file: Path, *, environment: Mapping[str, str] | None = None, flags: Map
     return Loaded(config, origins)
 
 
+def language_of(config: Config) -> Literal["en", "zh"]:
+    """The language of what is said unasked: the setting, else the environment's."""
+    if config.assistant.language != "auto":
+        return config.assistant.language
+    spoken = next((os.environ[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if os.environ.get(name)), "")
+    return "zh" if spoken.startswith("zh") else "en"
+
+
 def defaults_text() -> str:
     """The shipped `config.yaml`."""
     return bundled("config.yaml").read_text(encoding="utf-8")
@@ -223,12 +233,9 @@ def change(file: Path, key: str, value: str, *, check: Callable[[Config], None] 
     except ValidationError as error:
         raise _explain(error, file, {}, {}) from error
     check(config)
-    temporary = file.with_suffix(".tmp")
-    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with temporary.open("w", encoding="utf-8") as out:
-        yaml.dump(tree, out)
-    temporary.chmod(0o600)
-    temporary.replace(file)
+    text = io.StringIO()
+    yaml.dump(tree, text)
+    write_whole(file, text.getvalue().encode(), edge="config")
     return config
 
 

@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import fcntl
 import gc
 import itertools
 import logging
 import os
 import secrets as random_secrets
-import signal
 import time
 from collections.abc import Awaitable, Callable, Collection
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
-from assistant import __version__, logs
+from assistant import __version__
 from assistant.automation.schedules import SqlSchedules
 from assistant.clock import SystemClock
-from assistant.config import Config, Loaded
+from assistant.config import Config, language_of
 from assistant.conversation.conversation import Conversation
 from assistant.conversation.deciding import Plans
 from assistant.conversation.examples import Examples
@@ -36,11 +33,14 @@ from assistant.conversation.shortlist import Shortlist
 from assistant.engine.client import Engine
 from assistant.engine.models import ModelStore
 from assistant.engine.scripted import ScriptedModel
-from assistant.errors import Conflict
-from assistant.hardening import lock_down
+from assistant.entrance import Door
+from assistant.events import Noticed
 from assistant.kept import Kept
+from assistant.lifetime import announce_ready, keep_running
 from assistant.locale import Catalogue
 from assistant.memory.users import UserFile
+from assistant.mending import DamageWatch, Mending
+from assistant.mending import start_again as start_again
 from assistant.models import Language
 from assistant.notify.announce import Announcer, DesktopNotifications
 from assistant.notify.bus import EventBus
@@ -53,7 +53,6 @@ from assistant.safety.limits import Limits
 from assistant.safety.outbox import SqlOutbox
 from assistant.safety.secrets import open_secrets
 from assistant.server.app import make_app
-from assistant.server.listen import listen
 from assistant.server.services import Services
 from assistant.skillkit.cage import World
 from assistant.skillkit.contexts import Contexts
@@ -63,6 +62,7 @@ from assistant.skillkit.sources import find_external
 from assistant.skillkit.survey import survey
 from assistant.store import Database, open_database
 from assistant.store.index import SqlIndex
+from assistant.store.restore import mend
 from assistant.store.scrub import keep_scrubbed
 
 _log = logging.getLogger(__name__)
@@ -70,30 +70,26 @@ _APPROVAL_KEY = "approval-key"
 _SKILL_DATA = "skill-data"
 
 
-async def serve(paths: Paths, loaded: Loaded, *, foreground: bool = True) -> None:
-    """Run until SIGTERM or SIGINT. Raises Conflict where a daemon of this user runs already."""
-    started = time.monotonic()
-    config = loaded.config
-    os.umask(0o077)
-    lock_down()
-    paths.make()
-    logs.set_up(paths.logs, config.logging, to_terminal=foreground)
+async def run(
+    paths: Paths, config: Config, door: Door, front: AsyncExitStack, stopping: asyncio.Event, started: float
+) -> bool:
+    """Load everything behind the open `door`, work until `stopping`, stop. True where it shall start again at once.
+
+    `front` holds the sockets: they are closed before the parts that answer on them.
+    """
     async with AsyncExitStack() as stack:
-        stack.enter_context(_single_instance(paths))
-        stopping = asyncio.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-        services = await assemble(paths, config, stack, started=started)
-        await listen(make_app(services), paths, config.server, stack, services.catalogue, services.language)
-        await _announce_ready(stack)
+        watch = DamageWatch(paths.database, SystemClock(config.assistant.zone), stopping.set)
+        services = await assemble(paths, config, stack, started=started, damage=watch)
+        door.open(make_app(services))
+        await announce_ready(stack, services.engine)
         gc.freeze()  # what was loaded stays: no collection needs to walk through it
         gc.enable()
-        await _keep_running(stack, services.conversation.warm, "templates")
-        forgetting = partial(services.sessions.keep_forgetting, config.conversation.keep_days)
-        await _keep_running(stack, forgetting, "forgetting")
+        await keep_running(stack, services.conversation.warm, "templates")
         _log.info("ready after %.2f s", time.monotonic() - started)
         await stopping.wait()
         _log.info("stopping")
+        await front.aclose()
+    return watch.found
 
 
 @dataclass(frozen=True)
@@ -116,13 +112,15 @@ async def assemble(
     scripted: LanguageModel | None = None,
     switches: Switches | None = None,
     instead: Instead | None = None,
+    damage: DamageWatch | None = None,
 ) -> Services:
     """Make all parts and start what runs by itself; `stack` stops them. The rest is for tests and benches."""
     clock = clock or SystemClock(config.assistant.zone)
     kept = Kept(paths.state / "kept")
     catalogue = Catalogue(kept)
-    language = _language(config)
-    db, ledger = (_opened(paths, stack, durable=durable) for durable in (False, True))
+    language = language_of(config)
+    restored = mend(paths.database, clock.now())
+    db, ledger = (_opened(paths, stack, durable, damage) for durable in (False, True))
     secrets = open_secrets(paths)
     key = asyncio.create_task(_key(secrets.get, secrets.put))
     await asyncio.sleep(0)  # the vault's key is being made in a thread while everything else is loaded
@@ -138,7 +136,8 @@ async def assemble(
     crew = Crew(skills, language)
     schedules = SqlSchedules(db, clock, crew.fire)
     approvals = Approvals(ledger, clock, await key, config.approvals.expire_s, audit=audit)
-    outbox = _outbox(config, ledger, clock, audit, bus, crew, catalogue, approvals, language)
+    outbox = _outbox(ledger, config, clock, audit, bus, crew, catalogue, approvals, language)
+    announcer = Announcer(bus, DesktopNotifications(config.assistant.name) if config.notify.desktop else None)
     crew.contexts = contexts = Contexts(
         clock=clock,
         catalogue=catalogue,
@@ -150,7 +149,7 @@ async def assemble(
         index=partial(SqlIndex, db),
         outbox=outbox,
         schedules=schedules,
-        notify=Announcer(bus, DesktopNotifications(config.assistant.name) if config.notify.desktop else None),
+        notify=announcer,
     )
     sessions = await _sessions(db, clock, config, stack)
     limits = Limits(ledger, clock, config.limits, instead.payees)
@@ -161,11 +160,10 @@ async def assemble(
         config, executor, contexts, sessions, approvals, skills, users, kept, switches, instead.planner
     )
     running = RunningTurns(bus, catalogue, clock)
-    await _keep_running(stack, outbox.run, "outbox")
-    await schedules.start()
-    stack.push_async_callback(schedules.aclose)
-    stack.push_async_callback(running.aclose)
-    await _keep_running(stack, crew.start, "skills")
+    mending = Mending(paths.database, contexts, announcer, language, audit, approvals, outbox, sessions)
+    await mending.settle(restored)
+    await _watch(stack, mending, damage)
+    await _begin(stack, outbox, schedules, running, crew)
     return Services(
         clock=clock,
         catalogue=catalogue,
@@ -183,13 +181,13 @@ async def assemble(
         models=models,
         bus=bus,
         survey=partial(survey, skills, paths, audit),
-        health=partial(_health, started, skills, catalogue, language, engine),
+        health=partial(_health, started, skills, catalogue, language, engine, bus),
     )
 
 
 def _outbox(
+    db: Database,
     config: Config,
-    ledger: Database,
     clock: Clock,
     audit: Audit,
     bus: EventBus,
@@ -199,7 +197,7 @@ def _outbox(
     language: Language,
 ) -> SqlOutbox:
     return SqlOutbox(
-        db=ledger,
+        db=db,
         clock=clock,
         settings=config.outbox,
         hold_s=config.approvals.hold_s,
@@ -210,6 +208,24 @@ def _outbox(
         unfinished=approvals.unfinished,
         language=language,
     )
+
+
+async def _begin(
+    stack: AsyncExitStack, outbox: SqlOutbox, schedules: SqlSchedules, running: RunningTurns, crew: Crew
+) -> None:
+    await keep_running(stack, outbox.run, "outbox")
+    await schedules.start()
+    stack.push_async_callback(schedules.aclose)
+    stack.push_async_callback(running.aclose)
+    await keep_running(stack, crew.start, "skills")
+
+
+async def _watch(stack: AsyncExitStack, mending: Mending, damage: DamageWatch | None) -> None:
+    if damage is None:  # parts in a test: nothing lasts longer than they do
+        return
+    damage.tell = mending.tell_damage
+    await keep_running(stack, mending.seal_daily, "seal")
+    await keep_running(stack, mending.back_up_daily, "backups")
 
 
 def _planner(
@@ -261,7 +277,7 @@ async def _sessions(db: Database, clock: Clock, config: Config, stack: AsyncExit
     sessions = Sessions(db, clock)
     forget = partial(sessions.forget, config.conversation.keep_days)
     forget()
-    await _keep_running(stack, partial(keep_scrubbed, db, forget), "forgetting")
+    await keep_running(stack, partial(keep_scrubbed, db, forget), "forgetting")
     return sessions
 
 
@@ -293,8 +309,8 @@ def bundled_sentences() -> Path:
     return Path(__file__).parent / "conversation" / "sentences.yaml"
 
 
-def _opened(paths: Paths, stack: AsyncExitStack, *, durable: bool) -> Database:
-    db = open_database(paths.database, durable=durable)
+def _opened(paths: Paths, stack: AsyncExitStack, durable: bool, damage: DamageWatch | None) -> Database:
+    db = open_database(paths.database, durable=durable, on_damage=damage)
     stack.callback(db.close)
     return db
 
@@ -312,63 +328,6 @@ def _model(
     return engine, engine
 
 
-async def _keep_running(stack: AsyncExitStack, work: Callable[[], Awaitable[None]], name: str) -> None:
-    """Run `work` beside everything else until the daemon stops; its failure is logged and does not take us down."""
-
-    async def guarded() -> None:
-        try:
-            await work()
-        except asyncio.CancelledError:
-            raise
-        except Exception:
-            _log.exception("%s stopped", name)
-
-    task = asyncio.create_task(guarded(), name=name)
-
-    async def stop() -> None:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-    stack.push_async_callback(stop)
-
-
-async def _announce_ready(stack: AsyncExitStack) -> None:
-    """Tell systemd that we are ready, and feed its watchdog from the loop itself (sd_watchdog_enabled(3))."""
-    if not os.environ.get("NOTIFY_SOCKET"):
-        return
-    import sdnotify
-
-    notifier = sdnotify.SystemdNotifier()
-    notifier.notify("READY=1")
-    stack.callback(notifier.notify, "STOPPING=1")
-    interval = int(os.environ.get("WATCHDOG_USEC", "0")) / 2_000_000
-    if interval:
-
-        async def feed() -> None:
-            while True:
-                notifier.notify("WATCHDOG=1")
-                await asyncio.sleep(interval)
-
-        await _keep_running(stack, feed, "watchdog")
-
-
-@contextlib.contextmanager
-def _single_instance(paths: Paths) -> Any:
-    """Hold the lock of this user's daemon; the system frees it when the process dies. Raises Conflict."""
-    file: IO[str] = (paths.run / "daemon.lock").open("a+", encoding="utf-8")
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            file.seek(0)
-            raise Conflict("daemon.running", pid=file.read().strip() or "?") from error
-        file.seek(0)
-        file.truncate()
-        file.write(str(os.getpid()))
-        file.flush()
-        yield
-
-
 async def _key(get: Callable[[str], Awaitable[str | None]], put: Callable[[str, str], Awaitable[None]]) -> bytes:
     """The key that approvals are bound with; made once."""
     stored = await get(_APPROVAL_KEY)
@@ -378,16 +337,8 @@ async def _key(get: Callable[[str], Awaitable[str | None]], put: Callable[[str, 
     return bytes.fromhex(stored)
 
 
-def _language(config: Config) -> Language:
-    """The language of what is said unasked: the setting, else the environment's."""
-    if config.assistant.language != "auto":
-        return config.assistant.language
-    spoken = next((os.environ[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if os.environ.get(name)), "")
-    return "zh" if spoken.startswith("zh") else "en"
-
-
 def _health(
-    started: float, skills: Skills, catalogue: Catalogue, language: Language, engine: Engine | None
+    started: float, skills: Skills, catalogue: Catalogue, language: Language, engine: Engine | None, bus: EventBus
 ) -> dict[str, Any]:
     return {
         "status": "ok",
@@ -395,6 +346,11 @@ def _health(
         "pid": os.getpid(),
         "uptime_s": round(time.monotonic() - started, 1),
         "model": engine.status() if engine else {"name": "scripted"},
+        "notices": [
+            event.notice.model_dump(mode="json", include={"title", "body", "at"})
+            for event in bus.kept
+            if isinstance(event, Noticed)
+        ],
         "skills": {
             "loaded": sorted(skills.loaded),
             "problems": [

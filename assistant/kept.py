@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from assistant.failpoint import failpoint
+
 _END = b"\0"
 
 
@@ -36,6 +38,7 @@ class Kept:
         with contextlib.suppress(OSError):  # a full disk costs the next start a moment
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             temporary.write_text(json.dumps([stamp, value], ensure_ascii=False), encoding="utf-8")
+            failpoint("kept.written")
             temporary.replace(file)
         return value
 

@@ -53,6 +53,7 @@ def set_up(folder: Path, settings: LoggingSettings, *, to_terminal: bool) -> Pat
         terminal.setLevel(logging.WARNING)
         terminal.setFormatter(PlainFormatter("%(levelname)s %(name)s: %(message)s"))
         handlers.append(terminal)
+    logging.raiseExceptions = False  # a log that can't be written (a full disk) is no reason to do or say anything else
     logging.basicConfig(level=settings.level.upper(), handlers=handlers, force=True)
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)

@@ -68,6 +68,14 @@ class Bus(Protocol):
         """Hand the event to all who listen now; never blocks."""
         ...
 
+    def keep(self, event: Event) -> None:
+        """Hand the event to all who listen now, and to whoever begins to until the daemon ends."""
+        ...
+
+    def untold(self, session: str) -> Sequence[Event]:
+        """What is kept and was not given to this session yet."""
+        ...
+
 
 class Notifier(Protocol):
     """Reaches the user outside any surface: a desktop notification."""

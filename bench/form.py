@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
 import math
 import os
 import platform
+import signal
 import subprocess
 import sys
 import tempfile
@@ -24,7 +26,7 @@ from typing import Any, Self
 import psutil
 
 from assistant import paths
-from assistant.client import Client, ConnectionLost, Health, NoAnswer, NotRunning
+from assistant.client import STARTING, Client, ConnectionLost, Health, NoAnswer, NotRunning
 
 DATA = Path(__file__).parent / "data"
 ROOT = Path(__file__).parent.parent
@@ -97,7 +99,7 @@ class Home:
 
     `settings` are keys of config.yaml (`engine.model`) and their values. The daemon is stopped and the home removed at
     the end. Changes this process's environment while it lasts: one at a time. `program` is the module that is run:
-    the daemon as it is, or `bench.watched`.
+    the daemon as it is, or `bench.watched`; `base` is where the home is made.
     """
 
     def __init__(
@@ -106,11 +108,12 @@ class Home:
         *,
         start: bool = True,
         program: str = "assistant.cli.background",
+        base: Path | None = None,
     ) -> None:
         self._program = program
         self._settings = {"notify.desktop": False, **(settings or {})}
         self._start = start
-        self._folder = tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True)
+        self._folder = tempfile.TemporaryDirectory(prefix="bench-", dir=base, ignore_cleanup_errors=True)
         self._before: dict[str, str | None] = {}
         self._process: subprocess.Popen[bytes] | None = None
         self.paths: paths.Paths
@@ -177,7 +180,10 @@ class Home:
         async with self.client() as client:
             while True:
                 try:
-                    return await client.health()
+                    health = await client.health()
+                    if health.status != STARTING:
+                        return health
+                    await asyncio.sleep(pause)
                 except (NotRunning, NoAnswer, ConnectionLost):
                     self.check(until)
                     await asyncio.sleep(pause)
@@ -186,6 +192,19 @@ class Home:
         """Raise RuntimeError with the daemon's last words if it has ended, or the monotonic clock is past `until`."""
         if self._process is None or self._process.poll() is not None or time.monotonic() > until:
             raise RuntimeError(f"the daemon did not come up: {self.last_words()}")
+
+    def wait(self, within: float) -> int | None:
+        """How the daemon ended; None where it still runs after so many seconds."""
+        if self._process is None:
+            raise RuntimeError("no daemon runs in this home")
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return self._process.wait(within)
+        return None
+
+    def kill(self) -> None:
+        """End the daemon as a crash or a power cut would."""
+        os.kill(self.pid, signal.SIGKILL)
+        self.stop()
 
     def stop(self) -> None:
         """Stop the daemon by its pid; kill it where it does not end."""

@@ -23,6 +23,7 @@ from typing import Any
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from assistant.errors import AutomationError
+from assistant.failpoint import failpoint
 from assistant.models import canonical
 from assistant.ports import Clock, Scheduled
 from assistant.store import Database
@@ -96,12 +97,14 @@ class SqlSchedules:
         row = (skill, key, uuid.uuid4().hex, _stamp(due), wall.isoformat(), rule, canonical(dict(payload)))
         with transaction(self._db) as connection:
             connection.execute("INSERT OR REPLACE INTO schedules VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+        failpoint("schedule.added")
         self._arm()
 
     async def remove(self, key: str, *, skill: str) -> bool:
         """See ports.Schedules."""
         with transaction(self._db) as connection:
             removed = connection.execute("DELETE FROM schedules WHERE skill = ? AND key = ?", (skill, key)).rowcount
+        failpoint("schedule.removed")
         self._arm()
         return removed > 0
 
@@ -138,7 +141,9 @@ class SqlSchedules:
             _log.exception("%s could not take its schedule %s; trying again in %g s", row["skill"], row["key"], wait)
             return
         self._failures.pop(token, None)
+        failpoint("schedule.delivered")
         self._acknowledge(row, due, now)
+        failpoint("schedule.acknowledged")
         self._arm()
 
     def _acknowledge(self, row: sqlite3.Row, due: datetime, now: datetime) -> None:

@@ -71,6 +71,10 @@ def verify(context: typer.Context, as_json: bool = typer.Option(False, "--json")
         shell.json(report)
     elif whole:
         shell.say("audit.whole", count=int(report.get("entries", 0)), style="green")
+        if report.get("restored"):
+            shell.line(
+                shell.catalogue.text(shell.language, "safety.audit.restored", n=report["restored"]), style="yellow"
+            )
     else:
         problem = f"safety.audit.{report.get('problem')}"
         shell.say("audit.broken", number=str(report.get("first_bad") or "–"), style="red")
@@ -115,12 +119,18 @@ def _from_daemon(shell: Shell, ask: Callable[[Client], Awaitable[Found]]) -> Fou
 
 def _on_disk(shell: Shell) -> Audit | None:
     """The audit in the database; None where there is no database yet."""
+    from assistant.errors import AssistantError
     from assistant.safety.audit import Audit
+    from assistant.safety.seal import read
+    from assistant.safety.secrets import open_secrets
     from assistant.store.database import open_database
 
     if not shell.paths.database.exists():
         return None
-    return Audit(open_database(shell.paths.database), shell.clock)
+    audit = Audit(open_database(shell.paths.database), shell.clock)
+    with suppress(AssistantError):  # a locked keyring: the head still tells
+        audit.sealed = shell.run(read(open_secrets(shell.paths)))
+    return audit
 
 
 def _at(shell: Shell, entry: dict[str, Any]) -> str:

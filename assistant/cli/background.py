@@ -12,7 +12,7 @@ import sys  # noqa: E402
 
 from assistant import paths as folders  # noqa: E402
 from assistant.config import load  # noqa: E402
-from assistant.daemon import serve  # noqa: E402
+from assistant.entrance import serve  # noqa: E402
 
 
 def main() -> None:

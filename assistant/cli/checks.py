@@ -7,14 +7,16 @@ import shutil
 import stat
 import sys
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from assistant.cli.doctor import Check, Finding
+from assistant.cli.doctor import Check, Finding, State
 from assistant.cli.shell import Shell
 
 _LOW_DISK = 1_000_000_000
 _NO_DISK = 200_000_000
+_BACKUP_LATE = timedelta(days=3)
 
 
 def python(shell: Shell) -> Iterator[Finding]:
@@ -66,6 +68,32 @@ def disk(shell: Shell) -> Iterator[Finding]:
         yield Finding("disk", "warn", "disk_low", told)
     else:
         yield Finding("disk", "ok", "disk", told)
+
+
+def database(shell: Shell) -> Iterator[Finding]:
+    """The database, its backups, and whether one of them had to take its place."""
+    from assistant.mending import recent, told_of
+    from assistant.store import backups, restore
+
+    file = shell.paths.database
+    if not file.exists():
+        yield Finding("database", "ok", "no_database")
+        return
+    problem = backups.problem_at_work(file)
+    state: State = "ok" if problem is None else "bad"
+    yield Finding("database", state, "database" if problem is None else "database_damaged", {"problem": problem or ""})
+    now = shell.clock.now()
+    note = restore.last_restored(file)
+    if note is not None and recent(note, now):
+        told = told_of(note, shell.catalogue, shell.language)
+        yield Finding("database", "warn", "notice", {"title": told.title, "body": told.body})
+    kept = backups.listed(file)
+    if not kept:
+        yield Finding("backup", "warn", "no_backup")
+        return
+    late = now - kept[0].at > _BACKUP_LATE
+    told_at = {"at": kept[0].at.astimezone(shell.clock.zone), "count": len(kept), "folder": backups.folder_of(file)}
+    yield Finding("backup", "warn" if late else "ok", "backup", told_at)
 
 
 def model(shell: Shell) -> Iterator[Finding]:
@@ -182,6 +210,7 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("folders", folders),
     ("settings", settings),
     ("disk", disk),
+    ("database", database),
     ("model", model),
     ("secrets", secrets),
     ("sandbox", sandbox),

@@ -25,7 +25,7 @@ _STOP_WITHIN = 30  # seconds: an answer that is being written is given time to e
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     commands = help.group()
-    for function in (start, stop, restart, status):
+    for function in (start, stop, restart, status, backup):
         commands.command(cls=Command)(function)
     commands.command("run", cls=Command)(run)
     app.add_typer(commands, name="daemon", rich_help_panel="setup")
@@ -35,7 +35,7 @@ def run(context: typer.Context) -> None:
     """Run it here, until Ctrl-C."""
     import asyncio
 
-    from assistant.daemon import serve
+    from assistant.entrance import serve
 
     shell = shells.of(context)
     loaded = shell.loaded
@@ -94,7 +94,22 @@ def status(context: typer.Context, as_json: bool = typer.Option(False, "--json")
     shell.say("daemon.skills", skills=loaded or ["–"])
     for problem in health.skills.get("problems", []):
         shell.say("daemon.skill_problem", problem=_words(problem), style="yellow")
+    for notice in health.notices:
+        shell.line(f"! {notice.get('title', '')}", style="yellow")
+        shell.line(f"  {notice.get('body', '')}")
     shell.say("daemon.socket", socket=shell.paths.socket, style="dim")
+
+
+def backup(context: typer.Context) -> None:
+    """Make a backup of the database now."""
+    from assistant.store.backups import make_daily
+
+    shell = shells.of(context)
+    if not shell.paths.database.exists():
+        shell.say("daemon.nothing_to_back_up")
+        return
+    made = make_daily(shell.paths.database, shell.clock.now())
+    shell.say("daemon.backed_up", file=made.file, style="green")
 
 
 def _words(problem: object) -> str:

@@ -9,6 +9,7 @@ import asyncio
 import gc
 import logging
 import re
+import sqlite3
 import time
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
@@ -43,6 +44,7 @@ from assistant.ports import Clock, Users
 from assistant.safety.approvals import Approvals
 from assistant.skillkit.loader import Skills
 from assistant.skillkit.planned import not_there
+from assistant.store import is_damage
 
 _log = logging.getLogger(__name__)
 _PROOF = re.compile(r"(?:[•…*.\s]*)([A-Za-z0-9]{4})[.。]?", re.ASCII)
@@ -281,6 +283,10 @@ class Conversation:
             if not isinstance(error, SkillFailed | AskAgain | Cancelled):
                 _log.warning("turn %s failed: %s", turn.id, error, exc_info=error)
             yield record.keep(self._failed(error, record))
+        except sqlite3.DatabaseError as error:
+            _log.exception("turn %s could not be written", turn.id)
+            code = "store.damaged" if is_damage(error) else "store.unwritable"
+            yield record.keep(self._failed(AssistantError(code, problem=str(error)), record))
         except Exception:
             _log.exception("turn %s broke", turn.id)
             yield record.keep(self._failed(AssistantError("internal"), record))
@@ -291,7 +297,10 @@ class Conversation:
 
     def _store(self, record: Record) -> None:
         kept = [event for event in record.events if not isinstance(event, Token)]
-        self._sessions.keep(record.turn, record.language, record.reply, record.via, record.elapsed_ms(), kept)
+        try:
+            self._sessions.keep(record.turn, record.language, record.reply, record.via, record.elapsed_ms(), kept)
+        except sqlite3.Error as error:  # what was done is done and said; the conversation forgets this turn
+            _log.error("turn %s could not be kept: %s", record.turn.id, error)
 
     def _failed(self, error: AssistantError, record: Record) -> Failed:
         message, mend = self._catalogue.explain(error, record.language)

@@ -7,14 +7,17 @@ needs before it happens is kept by `safety.approvals` and `safety.outbox`.
 from __future__ import annotations
 
 import contextlib
+import logging
+import sqlite3
 import uuid
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import partial
 from typing import Any
 
 from assistant.conversation.sessions import Sessions
 from assistant.conversation.work import Work
-from assistant.errors import AskAgain, Conflict, NotFound, PolicyDenied, Rejected, SkillFailed
+from assistant.errors import AskAgain, AssistantError, Conflict, NotFound, PolicyDenied, Rejected, SkillFailed
+from assistant.failpoint import failpoint
 from assistant.models import (
     Action,
     Approval,
@@ -37,11 +40,13 @@ from assistant.safety.limits import Limits
 from assistant.safety.mandate import Grant, Mandate, merged
 from assistant.safety.policy import effective_effect, judge
 from assistant.safety.provenance import Evidence, join, recipients
+from assistant.skillkit.context import Context
 from assistant.skillkit.contexts import Contexts
 from assistant.skillkit.declare import Result
 from assistant.skillkit.loader import Skills, Tool
 from assistant.skillkit.planned import not_there
 
+_log = logging.getLogger(__name__)
 _CHOICES = 6
 _ARGS = "args"
 """The payload of a write that waits for a yes: its arguments, and nothing else."""
@@ -95,7 +100,7 @@ class Executor:
         if verdict.decision is Decision.ASK and action.effect in ("read", "write"):
             return self._propose(action, self._deferred(tool, action, work), verdict, work, grant)
         context = self._contexts.of(tool.skill, work.language, operation=action.id)
-        outcome = await tool.run(context, args)
+        outcome = await self._ran(tool, context, action, args, work.turn.text)
         if isinstance(outcome, Prepared):
             approval = self._propose(action, outcome, verdict, work, grant)
             if verdict.decision is Decision.ASK:
@@ -104,7 +109,7 @@ class Executor:
         elif action.effect in ("outward", "money"):
             raise SkillFailed("skill.bug", tool=tool.name, problem="acted without preparing")
         else:
-            observation = self._observation(tool, action, outcome)
+            observation = self._observation(tool, action, outcome, work.language)
         work.observed(observation)
         if granted is not None:
             work.mandate.use(granted)
@@ -119,12 +124,11 @@ class Executor:
             return Observation(tool=redeemed.action.tool, text=receipt.summary, origin=origin, receipt=receipt)
         action, language = redeemed.action, redeemed.language
         tool = self._skills.tool(action.tool)
-        result = await tool.run(
-            self._contexts.of(tool.skill, language, operation=action.id), redeemed.prepared.payload[_ARGS]
-        )
+        context = self._contexts.of(tool.skill, language, operation=action.id)
+        result = await self._ran(tool, context, action, redeemed.prepared.payload[_ARGS], redeemed.prepared.title)
         if isinstance(result, Prepared):
             raise SkillFailed("skill.bug", tool=tool.name, problem="prepared what was approved already")
-        return self._observation(tool, action, result)
+        return self._observation(tool, action, result, language)
 
     async def withdraw(self, session: str, language: Language) -> None:
         """Take back the newest act, or what waits for a yes, because a corrected one takes its place."""
@@ -150,10 +154,44 @@ class Executor:
             self._sessions.undone(write.operation)  # said once; the next "undo" means what was before it
             raise Rejected("conversation.cannot_undo", tool=write.tool)
         tool = self._skills.tool(write.tool)
-        result = await tool.undo(self._contexts.of(tool.skill, language, operation=write.operation), write.record)
-        self._sessions.undone(write.operation)
-        self._audit.record("undone", operation=write.operation, tool=write.tool)
-        return result
+        said = self._text(language, "conversation.an_undo")
+        self._sessions.begin_write(write.operation, session, write.tool, said)
+        try:
+            result = await tool.undo(self._contexts.of(tool.skill, language, operation=write.operation), write.record)
+        except BaseException:
+            self._sessions.end_write(write.operation)
+            raise
+        with self._written_down(result, language) as told:
+            self._sessions.undone(write.operation)
+            self._audit.record("undone", operation=write.operation, tool=write.tool)
+            self._sessions.end_write(write.operation)
+        return told[0]
+
+    async def _ran(
+        self, tool: Tool, context: Context, action: Action, args: dict[str, Any], said: str
+    ) -> Result | Prepared:
+        """Run it. A write is noted before it begins, so that one that a crash cut off is told of, not forgotten."""
+        if action.effect != "write":
+            return await tool.run(context, args)
+        self._sessions.begin_write(action.id, action.session, tool.name, said)
+        try:
+            outcome = await tool.run(context, args)
+        except BaseException:
+            self._sessions.end_write(action.id)
+            raise
+        failpoint("write.done")
+        return outcome
+
+    @contextlib.contextmanager
+    def _written_down(self, result: Result, language: Language) -> Iterator[list[Result]]:
+        """What is written after a deed: where that fails (a full disk) the deed is told all the same, and that too."""
+        told = [result]
+        try:
+            yield told
+        except (AssistantError, sqlite3.Error) as error:
+            _log.error("a deed could not be written down: %s", error)
+            sentence = self._text(language, "conversation.not_written_down")
+            told[0] = result.model_copy(update={"text": f"{result.text}\n{sentence}".strip()})
 
     # --- judging -----------------------------------------------------------------------------------------------
 
@@ -244,8 +282,17 @@ class Executor:
 
     # --- done --------------------------------------------------------------------------------------------------
 
-    def _observation(self, tool: Tool, action: Action, result: Result) -> Observation:
-        receipt = self._receipt(tool, action, result) if action.effect == "write" else None
+    def _observation(self, tool: Tool, action: Action, result: Result, language: Language) -> Observation:
+        receipt = None
+        if action.effect == "write":
+            with self._written_down(result, language) as told:
+                self._sessions.can_undo(action.session, action.id, tool.name, result.undo)
+                self._audit.record("receipt", operation=action.id, tool=tool.name, outcome="done")
+                self._sessions.end_write(action.id)
+            result = told[0]
+            receipt = Receipt(
+                operation=action.id, tool=tool.name, outcome="done", summary=result.text, at=self._clock.now()
+            )
         declaration = tool.declaration
         trusted = tool.trusted and declaration.returns == "tool"
         return Observation(
@@ -266,13 +313,6 @@ class Executor:
             return ()
         looked_up = {one.field for lookups in self._skills.lookups(tool.skill).values() for one in lookups}
         return tuple(sorted(looked_up.union(tool.declaration.trusted)))
-
-    def _receipt(self, tool: Tool, action: Action, result: Result) -> Receipt:
-        """The receipt of a write; how it is taken back is remembered."""
-        self._sessions.can_undo(action.session, action.id, tool.name, result.undo)
-        self._audit.record("receipt", operation=action.id, tool=tool.name, outcome="done")
-        now = self._clock.now()
-        return Receipt(operation=action.id, tool=tool.name, outcome="done", summary=result.text, at=now)
 
     def _resolve(self, tool: Tool, name: str, value: Any, work: Work) -> Any:
         """`{"$from": N, "field": F}` → that field of the items call N found; all of them where a list is wanted.

@@ -24,6 +24,8 @@ class RunningTurns:
 
     async def run(self, turn: Turn, events: AsyncIterator[Event]) -> AsyncIterator[Event]:
         """Start the turn and stream its events. Leaving the stream early lets the turn go on."""
+        for unasked in self._bus.untold(turn.session):
+            yield unasked
         queue: asyncio.Queue[Event | None] = asyncio.Queue()
         task = asyncio.create_task(self._drain(turn, events, queue), name=f"turn-{turn.id}")
         self._tasks[turn.id] = task

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,9 +9,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from assistant.events import Event
+from assistant.failpoint import failpoint
 from assistant.models import Call, Step, Turn
 from assistant.ports import Clock
-from assistant.store import Database
+from assistant.store import Database, transaction
 
 QUESTION_LIFE = timedelta(minutes=10)
 UNDO_LIFE = timedelta(days=1)
@@ -47,6 +47,17 @@ class Undoable:
 
 
 @dataclass(frozen=True)
+class Interrupted:
+    """A write, or the taking back of one, that a crash cut off."""
+
+    operation: str
+    session: str
+    tool: str
+    said: str
+    at: datetime
+
+
+@dataclass(frozen=True)
 class OpenQuestion:
     """A step that waits for an answer, and the words it was made of."""
 
@@ -65,6 +76,7 @@ class Sessions:
 
     def keep(self, turn: Turn, language: str, reply: str, via: str, ms: int, events: Sequence[Event]) -> None:
         """Store a finished turn."""
+        failpoint("turn.kept.before")
         self._db.conn.execute(
             "INSERT OR REPLACE INTO turns VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
@@ -80,6 +92,7 @@ class Sessions:
                 json.dumps([event.model_dump(mode="json") for event in events], ensure_ascii=False),
             ),
         )
+        failpoint("turn.kept.after")
 
     def history(self, session: str, limit: int) -> list[Exchange]:
         """The last turns, oldest first."""
@@ -122,18 +135,13 @@ class Sessions:
         before = (self._clock.now() - timedelta(days=keep_days)).astimezone(UTC).isoformat()
         return self._db.conn.execute("DELETE FROM turns WHERE started_at < ?", (before,)).rowcount
 
-    async def keep_forgetting(self, keep_days: int, every_s: float = 6 * 3600) -> None:
-        """`forget` again and again: a daemon may run for months."""
-        while True:
-            await asyncio.sleep(every_s)
-            self.forget(keep_days)
-
     def ask(self, turn: Turn, step: Step) -> None:
         """Remember that `step` waits for the next turn's answer."""
         self._db.conn.execute(
             "INSERT OR REPLACE INTO open_questions VALUES (?, ?, ?, ?)",
             (turn.session, turn.id, step.model_dump_json(), self._now()),
         )
+        failpoint("question.asked")
 
     def asks(self, session: str) -> bool:
         """Whether a question waits for its answer."""
@@ -156,6 +164,7 @@ class Sessions:
     def drop_question(self, session: str) -> None:
         """Ask no more: it is answered, or nobody wants to know."""
         self._db.conn.execute("DELETE FROM open_questions WHERE session = ?", (session,))
+        failpoint("question.dropped")
 
     def can_undo(self, session: str, operation: str, tool: str, record: dict[str, Any] | None) -> None:
         """Remember a write and how it is taken back; one that can't be is kept too, so that no other is meant."""
@@ -163,6 +172,7 @@ class Sessions:
             "INSERT OR REPLACE INTO undoable VALUES (?, ?, ?, ?, ?, NULL)",
             (operation, session, tool, json.dumps(record, ensure_ascii=False), self._now()),
         )
+        failpoint("undo.kept")
 
     def last_undoable(self, session: str) -> Undoable | None:
         """The newest write of this session that is not taken back yet."""
@@ -184,7 +194,34 @@ class Sessions:
 
     def undone(self, operation: str) -> None:
         """Mark a write as taken back."""
+        failpoint("undo.done")
         self._db.conn.execute("UPDATE undoable SET undone_at = ? WHERE operation = ?", (self._now(), operation))
+
+    def begin_write(self, operation: str, session: str, tool: str, said: str) -> None:
+        """Remember that a write is being done, before it is: a crash in the middle is told of at the next start."""
+        self._db.conn.execute(
+            "INSERT OR REPLACE INTO begun VALUES (?, ?, ?, ?, ?)", (operation, session, tool, said, self._now())
+        )
+        failpoint("write.begun")
+
+    def end_write(self, operation: str) -> None:
+        """It is done, or it failed and that was said."""
+        self._db.conn.execute("DELETE FROM begun WHERE operation = ?", (operation,))
+
+    def interrupted(self) -> list[Interrupted]:
+        """Writes that a crash cut off: they may be done or not. Told once, they are forgotten by `end_write`."""
+        rows = self._db.conn.execute("SELECT operation, session, tool, said, at FROM begun ORDER BY at").fetchall()
+        return [
+            Interrupted(row["operation"], row["session"], row["tool"], row["said"], datetime.fromisoformat(row["at"]))
+            for row in rows
+        ]
+
+    def after_restore(self) -> None:
+        """Forget what an older database takes for open or newest: since then more was said and done."""
+        with transaction(self._db) as connection:
+            connection.execute("DELETE FROM open_questions")
+            connection.execute("DELETE FROM begun")
+            connection.execute("UPDATE undoable SET undone_at = ? WHERE undone_at IS NULL", (self._now(),))
 
     def _now(self) -> str:
         return self._clock.now().astimezone(UTC).isoformat()

@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from pathlib import Path
@@ -34,6 +35,9 @@ log = logging.getLogger(__name__)
 _SILENCE_S = 60.0
 """The worker answers with each batch and token; after so long without a word it is taken for stalled."""
 _POISON = 3
+_BEATS_S = 60.0
+"""The worker's heart is watched; that it was last felt longer ago says that the watching itself hangs."""
+_ROOM = 2**30
 _BACKOFF_S = (0.2, 5.0)
 
 
@@ -63,6 +67,7 @@ class Engine:
         self._before: tuple[str, Record] | None = None
         self._refused: dict[str, Record] = {}
         self._deaths: Counter[str] = Counter()
+        self._load_deaths: Counter[str] = Counter()
         self._in_row = 0
         self._restarts = 0
         self._rate = 0.0
@@ -76,6 +81,12 @@ class Engine:
     def ready(self) -> bool:
         """Whether a model is chosen and its file is there (it may not be loaded yet)."""
         return self._models.chosen() is not None
+
+    @property
+    def beating(self) -> bool:
+        """Whether the worker showed lately that it lives; true where none runs."""
+        worker = self._worker
+        return worker is None or not worker.alive or time.monotonic() - worker.beat_at < _BEATS_S
 
     async def complete(self, request: Completion) -> AsyncIterator[Chunk]:
         """Stream the completion. Closing the iterator cancels within one token.
@@ -135,6 +146,7 @@ class Engine:
     async def use(self, name: str) -> None:
         """Choose an installed model, for now and for later starts. Raises ModelMissing."""
         self._models.use(name)
+        self._load_deaths.clear()
         if self._current is None:
             await self._unload()
 
@@ -288,7 +300,7 @@ class Engine:
         self._restarts += 1
         job.deaths += 1
         log.warning("the engine worker died (%s) at %s", death.data.get("reason"), job.operation)
-        if job.digest and loaded is not None:
+        if job.digest and loaded is not None and self._state != "loading":
             self._deaths[job.digest] += 1
         self._loaded = None
         if job.deaths > 1 and self._before is not None:
@@ -319,6 +331,8 @@ class Engine:
         except OSError as error:
             raise ModelMissing(model=chosen.name) from error
         record = await self._record(chosen, name)
+        if self._load_deaths[name] >= _POISON:
+            raise EngineError("engine.load_poison", model=chosen.name)
         profile = record.profile or PROFILES[0].name
         self._state = "loading"
         self.states.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -328,9 +342,13 @@ class Engine:
         try:
             answer = await worker.ask("load", within=patience(chosen.path), **request)
         except EngineError as error:
-            if not isinstance(error, WorkerDied):
+            if isinstance(error, WorkerDied):
+                self._load_deaths[name] += 1
+            else:
                 await self._unload()
             raise
+        self._load_deaths.pop(name, None)
+        worker.cap = 2 * chosen.ram + _ROOM if chosen.ram else 0
         self._loaded = (chosen, name, profile, int(answer["context"]))
         return worker
 

@@ -22,6 +22,8 @@ from typing import Any
 from assistant.engine import gguf, hardware
 from assistant.engine.catalogue import HubSource, IndexPart, IndexSource, Source
 from assistant.errors import EngineError, ModelRefused
+from assistant.failpoint import failpoint
+from assistant.whole import sync_folder
 
 Progress = Callable[[int, int, str], None]
 """Bytes that are here, bytes of the whole, and where they come from."""
@@ -131,12 +133,14 @@ def _accept(name: str, whole: Path, target: Path, size: int, sha256: str | None,
         with whole.open("rb+") as file:
             os.fsync(file.fileno())
         whole.chmod(0o600 | (target.parent.stat().st_mode & 0o044))  # a folder that is shared shares its models
+        failpoint("download.checked")
         whole.replace(target)
     finally:
         shutil.rmtree(work, ignore_errors=True)
         with contextlib.suppress(OSError):
             work.parent.rmdir()
-    _sync(target.parent)
+    failpoint("download.placed")
+    sync_folder(target.parent)
     return found
 
 
@@ -289,13 +293,3 @@ def _room(folder: Path, needed: int) -> None:
 
 def _gigabytes(count: int) -> str:
     return f"{count / 1e9:.1f} GB"
-
-
-def _sync(folder: Path) -> None:
-    """Make the rename itself durable."""
-    with contextlib.suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

@@ -23,6 +23,7 @@ from assistant.engine.catalogue import Entry
 from assistant.engine.download import Progress
 from assistant.errors import ConfigError, EngineError, ModelMissing, ModelRefused
 from assistant.paths import Paths
+from assistant.whole import write_whole
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _FITS = 0.8
@@ -301,10 +302,7 @@ class ModelStore:
 
 
 def _write(file: Path, tree: dict[str, Any]) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    temporary = file.with_suffix(".tmp")
-    temporary.write_text(json.dumps(tree, indent=1))
-    temporary.replace(file)
+    write_whole(file, json.dumps(tree, indent=1).encode(), edge="models")
 
 
 def _fits(entry: Entry, machine: hardware.Hardware, here: bool) -> bool:

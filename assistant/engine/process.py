@@ -12,6 +12,7 @@ import logging
 import os
 import signal
 import sys
+import time
 from collections.abc import AsyncGenerator, Mapping
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,10 @@ _STOP_S = 3.0
 _LINES_KEPT = 20
 _CARDS = ("nvidia*", "dri", "kfd", "dxg")
 _OF_CARDS = ("/sys/bus", "/sys/class", "/sys/devices", "/sys/module", "/proc/driver", "/proc/devices", "/etc/OpenCL")
+_BEAT_S = 3.0
+_FROZEN_S = 12.0
+"""A worker computes in one thread and answers a ping in another: without an answer for so long it is frozen."""
+_PING = -2
 
 
 class WorkerProcess:
@@ -45,7 +50,14 @@ class WorkerProcess:
         """What it died of: a signal's name, `exit N`, `stalled`; empty while it lives."""
         self._hello: asyncio.Queue[frames.Message] = asyncio.Queue()
         self._waiting[0] = self._hello
+        self._pongs: asyncio.Queue[frames.Message] = asyncio.Queue()
+        self._waiting[_PING] = self._pongs
+        self.beat_at = time.monotonic()
+        """When it last showed that it lives."""
+        self.cap = 0
+        """Bytes of memory it may hold; 0 is no limit."""
         self._tasks = [asyncio.create_task(self._listen()), asyncio.create_task(self._log())]
+        self._heart: asyncio.Task[None] | None = None
 
     @classmethod
     async def start(
@@ -73,6 +85,7 @@ class WorkerProcess:
         except BaseException:
             await worker.kill()
             raise
+        worker._heart = asyncio.create_task(worker._beat())
         return worker
 
     @property
@@ -153,7 +166,30 @@ class WorkerProcess:
         return list(self._tail)
 
     async def _finish(self) -> None:
+        if self._heart is not None and self._heart is not asyncio.current_task():
+            self._heart.cancel()
+            await asyncio.gather(self._heart, return_exceptions=True)
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _beat(self) -> None:
+        """Feel its pulse and weigh it; kill one that is frozen or has grown out of all proportion."""
+        while self.alive:
+            await asyncio.sleep(_BEAT_S)
+            try:
+                async with asyncio.timeout(_FROZEN_S):
+                    await self._send({"id": _PING, "op": "ping"})
+                    await self._pongs.get()
+            except TimeoutError:
+                log.error("the worker gives no sign of life")
+                await self.kill("frozen")
+                return
+            except WorkerDied:
+                return
+            self.beat_at = time.monotonic()
+            if self.cap and _resident(self.pid) > self.cap:
+                log.error("the worker holds more than %d bytes", self.cap)
+                await self.kill("memory")
+                return
 
     async def _drain(self, inbox: asyncio.Queue[frames.Message], within: float) -> None:
         while (await self._next(inbox, within))["type"] not in ("result", "error"):
@@ -223,6 +259,15 @@ def reach_of(model: Path, states: Path | None = None) -> Confinement:
     cards = [str(card) for pattern in _CARDS for card in Path("/dev").glob(pattern)]
     read = [model.parent, model.resolve().parent, *libraries, *(Path(one) for one in _OF_CARDS)]
     return fence(read=read, write=[states] if states else [], devices=cards)
+
+
+def _resident(pid: int) -> int:
+    import psutil  # only where a worker runs
+
+    try:
+        return int(psutil.Process(pid).memory_info().rss)
+    except psutil.Error:
+        return 0
 
 
 def _cause(code: int) -> str:

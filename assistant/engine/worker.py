@@ -20,6 +20,7 @@ from assistant.engine import frames, gguf
 from assistant.engine.chat import ChatTemplate
 from assistant.engine.profiles import profile
 from assistant.errors import AssistantError, EngineError
+from assistant.failpoint import failpoint
 from assistant.hardening import lock_down
 from assistant.sandbox.confine import enter
 from assistant.sandbox.reach import Confinement
@@ -124,6 +125,7 @@ class Worker:
             self._model.close()
             self._model = None
         file = Path(message["path"])
+        failpoint("worker.load")
         header = gguf.read(file)
         self._model = Model(
             file,

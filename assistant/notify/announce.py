@@ -21,10 +21,21 @@ class Announcer:
     def __init__(self, bus: Bus, notifier: Notifier | None) -> None:
         self._bus = bus
         self._notifier = notifier
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def __call__(self, notice: Notice) -> None:
         """Tell it everywhere; a desktop that does not answer is logged and does no harm."""
         self._bus.publish(Noticed(notice=notice))
+        await self._on_desktop(notice)
+
+    def keep(self, notice: Notice) -> None:
+        """Tell it everywhere, and to every surface that comes until the daemon ends."""
+        self._bus.keep(Noticed(notice=notice))
+        task = asyncio.create_task(self._on_desktop(notice))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _on_desktop(self, notice: Notice) -> None:
         if self._notifier is not None and not await self._notifier.show(notice):
             _log.info("no desktop took the notice %s", notice.id)
 

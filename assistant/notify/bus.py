@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from assistant.events import Event
@@ -16,6 +16,8 @@ class EventBus:
 
     def __init__(self) -> None:
         self._listeners: set[asyncio.Queue[Event]] = set()
+        self._kept: list[Event] = []
+        self._told: set[tuple[int, str]] = set()
 
     def publish(self, event: Event) -> None:
         """Hand the event to all who listen now."""
@@ -24,10 +26,28 @@ class EventBus:
                 queue.get_nowait()
             queue.put_nowait(event)
 
+    def keep(self, event: Event) -> None:
+        """Hand the event to all who listen now, and to whoever begins to until the daemon ends."""
+        self._kept.append(event)
+        self.publish(event)
+
+    @property
+    def kept(self) -> Sequence[Event]:
+        """What was given to `keep`."""
+        return tuple(self._kept)
+
+    def untold(self, session: str) -> list[Event]:
+        """What is kept and was not given to this session yet."""
+        found = [number for number in range(len(self._kept)) if (number, session) not in self._told]
+        self._told.update((number, session) for number in found)
+        return [self._kept[number] for number in found]
+
     @contextmanager
     def listen(self) -> Iterator[asyncio.Queue[Event]]:
         """A queue of all events from now on."""
         queue: asyncio.Queue[Event] = asyncio.Queue(_QUEUE)
+        for event in self._kept:
+            queue.put_nowait(event)
         self._listeners.add(queue)
         try:
             yield queue

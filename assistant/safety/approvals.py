@@ -16,10 +16,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from assistant.errors import ApprovalExpired, AskAgain, Conflict, NotFound, PolicyDenied
+from assistant.failpoint import failpoint
 from assistant.models import Action, Approval, ApprovalState, Language, Prepared
 from assistant.ports import Clock
 from assistant.safety.audit import Audit
-from assistant.safety.failpoint import failpoint
 from assistant.safety.records import moment, stamp
 from assistant.store import Database
 
@@ -203,6 +203,21 @@ class Approvals:
             return "used" if self._genuine(approval, approval.action, approval.prepared) else "expired"
 
         return [approval for row in rows if (approval := self._change(row["id"], use)).state == "used"]
+
+    def after_restore(self) -> int:
+        """Void every yes and every question that an older database still holds: it may have been used since.
+
+        Returns the number of yeses that had not reached the outbox.
+        """
+        with self._audit.recording(self._db) as connection:
+            rows = connection.execute(
+                "SELECT * FROM approvals WHERE state IN ('pending', 'approved') OR (state = 'used' AND NOT EXISTS"
+                " (SELECT 1 FROM operations WHERE operations.approval = approvals.id))"
+            ).fetchall()
+            for row in rows:
+                connection.execute("UPDATE approvals SET state = 'expired' WHERE id = ?", (row["id"],))
+                self._note(connection, "approval.expired", self._of(row))
+        return sum(row["state"] != "pending" for row in rows)
 
     def _change(self, id: str, change: Change) -> Approval:
         """Give the approval the state that `change` says, if nobody changed it meanwhile."""

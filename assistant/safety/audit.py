@@ -23,6 +23,7 @@ from typing import Any, Literal
 from pydantic import BaseModel
 
 from assistant.concealed import without_known
+from assistant.failpoint import failpoint
 from assistant.models import Value, canonical
 from assistant.ports import Clock
 from assistant.safety.records import moment, printable, recording, stamp
@@ -32,12 +33,18 @@ _log = logging.getLogger(__name__)
 
 FORMAT = "assistant-audit/1"
 GENESIS = bytes(32)
+_BATCH = 1000
 _LONG = 200  # characters: longer texts are kept as digests
 _BODIES = re.compile(r"(^|_)(body|content|html|quote|transcript)$")
 _SECRETS = re.compile(r"(^|_)(password|passphrase|secret|token|pin|tan|api_?key|credentials?|authorization|cookies?)$")
+RESTORED = "restored"
+"""The kind of the entry that follows a restored backup."""
+_RESTORED_END = f'"kind":"{RESTORED}"}}'
 _HEAD = re.compile(r"(\d{20}) ([0-9a-f]{64})\n")
 
-Problem = Literal["", "entry_changed", "entry_missing", "tail_missing", "head_missing", "head_changed"]
+Problem = Literal["", "entry_changed", "entry_missing", "tail_missing", "head_missing", "head_changed", "seal_changed"]
+End = tuple[int, str]
+"""Number and hash of the last entry."""
 
 
 class AuditEntry(Value):
@@ -60,6 +67,8 @@ class AuditReport(Value):
     """Number of the first entry that is not as it was written."""
     problem: Problem = ""
     """A sentence for people is under `safety.audit.<problem>`."""
+    restored: int | None = None
+    """Number of the newest entry that tells of a restored backup: what was written before it may be missing."""
 
 
 class Audit:
@@ -71,6 +80,8 @@ class Audit:
         self._keep_bodies = keep_bodies
         file = next(row["file"] for row in db.conn.execute("PRAGMA database_list") if row["name"] == "main")
         self._head = Path(file).with_name("audit.head") if file else None
+        self.sealed: End | None = None
+        """An end that the chain is known to have had, from a place that who writes our files can't write to."""
 
     def record(self, kind: str, /, **data: Any) -> None:
         """Append one entry, durably. Secrets are left out; bodies and long texts become digests.
@@ -85,7 +96,8 @@ class Audit:
         """A transaction on `db` whose changes and audit entries (`append`) are written together or not at all."""
         with recording(db) as connection:
             yield connection
-        self._seal()
+        failpoint("audit.recorded")
+        self._mirror()
 
     def append(self, connection: sqlite3.Connection, kind: str, data: Mapping[str, Any]) -> None:
         """Append within a transaction that holds the write lock (see `recording`)."""
@@ -110,17 +122,43 @@ class Audit:
     def verify(self) -> AuditReport:
         """Check every link, and the end against the mirrored head."""
         head = self._read_head()  # before the chain: what is appended meanwhile is not missed
-        before, count, at_head = GENESIS, 0, GENESIS.hex()
-        for row in self._db.conn.execute("SELECT n, entry, hash FROM audit ORDER BY n"):
+        sealed = self.sealed
+        before, count, at_head, at_seal, restored = GENESIS, 0, GENESIS.hex(), "", None
+        for number, entry, linked in self._rows():
             count += 1
-            if row["n"] != count:
+            if number != count:
                 return AuditReport(ok=False, entries=count - 1, first_bad=count, problem="entry_missing")
-            before = hashlib.sha256(before + row["entry"].encode()).digest()
-            if before.hex() != row["hash"]:
+            before = hashlib.sha256(before + entry.encode()).digest()
+            if before.hex() != linked:
                 return AuditReport(ok=False, entries=count, first_bad=count, problem="entry_changed")
             if head and count == head[0]:
-                at_head = row["hash"]
-        return self._against_head(count, at_head, head)
+                at_head = linked
+            if sealed and count == sealed[0]:
+                at_seal = linked
+            if entry.endswith(_RESTORED_END):
+                restored = count
+        if sealed and count < sealed[0]:
+            return AuditReport(ok=False, entries=count, first_bad=count + 1, problem="tail_missing")
+        if sealed and at_seal != sealed[1]:
+            return AuditReport(ok=False, entries=count, first_bad=sealed[0], problem="seal_changed")
+        return self._against_head(count, at_head, head).model_copy(update={"restored": restored})
+
+    def _rows(self) -> Iterator[tuple[int, str, str]]:
+        """The whole chain, in batches: a long one is checked in a second."""
+        cursor = self._db.conn.execute("SELECT n, entry, hash FROM audit ORDER BY n")
+        cursor.row_factory = None
+        while batch := cursor.fetchmany(_BATCH):
+            yield from batch
+
+    def end(self) -> End | None:
+        """The last entry's number and hash; None of an empty chain."""
+        last = self._db.conn.execute("SELECT n, hash FROM audit ORDER BY n DESC LIMIT 1").fetchone()
+        return (last["n"], last["hash"]) if last else None
+
+    def lost(self) -> int:
+        """How many entries the chain had, by its head or its seal, and has no more."""
+        told = [self._read_head() or (0, ""), self.sealed or (0, "")]
+        return max(0, max(count for count, _ in told) - (self.end() or (0, ""))[0])
 
     def export(self, file: Path) -> int:
         """Write the whole chain as JSON lines (0600, whole or not at all). Returns the number of entries."""
@@ -151,17 +189,17 @@ class Audit:
             return AuditReport(ok=False, entries=count, first_bad=head[0], problem="head_changed")
         return AuditReport(ok=True, entries=count)
 
-    def _seal(self) -> None:
+    def _mirror(self) -> None:
         """Mirror the chain's end. A head that can't be written lags behind and is made good by the next entry."""
         if self._head is None:
             return
         try:
-            last = self._db.conn.execute("SELECT n, hash FROM audit ORDER BY n DESC LIMIT 1").fetchone()
+            last = self.end()
             if last is None:
                 return
             descriptor = os.open(self._head, os.O_WRONLY | os.O_CREAT, 0o600)
             try:
-                os.write(descriptor, f"{last['n']:020d} {last['hash']}\n".encode())
+                os.write(descriptor, f"{last[0]:020d} {last[1]}\n".encode())
             finally:
                 os.close(descriptor)
         except (OSError, sqlite3.Error) as error:

@@ -6,30 +6,31 @@ Knows what may follow what; when, and what is done in a state, is the outbox's.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from assistant.errors import ApprovalExpired, AssistantError, Conflict, NotFound
+from assistant.failpoint import failpoint
 from assistant.models import Approval, Language, Operation, OutboxState, Prepared
 from assistant.ports import Clock
 from assistant.safety.audit import Audit
-from assistant.safety.failpoint import failpoint
 from assistant.safety.records import moment, printable, stamp
 from assistant.store import Database
 
 S = OutboxState
 ALLOWED: dict[OutboxState, frozenset[OutboxState]] = {
-    S.PROPOSED: frozenset({S.APPROVED}),
-    S.APPROVED: frozenset({S.SENDING, S.CANCELLED}),
+    S.PROPOSED: frozenset({S.APPROVED, S.UNKNOWN}),
+    S.APPROVED: frozenset({S.SENDING, S.CANCELLED, S.UNKNOWN}),
     S.SENDING: frozenset({S.DONE, S.FAILED, S.APPROVED, S.UNKNOWN}),
     S.UNKNOWN: frozenset({S.DONE, S.FAILED, S.APPROVED, S.UNKNOWN}),
     S.DONE: frozenset(),
     S.FAILED: frozenset(),
     S.CANCELLED: frozenset(),
 }
-"""APPROVED after SENDING: it certainly did not happen and is tried again. UNKNOWN after UNKNOWN: looked, not known."""
+"""APPROVED after SENDING: it certainly did not happen and is tried again. UNKNOWN after UNKNOWN: looked, not known.
+UNKNOWN after PROPOSED or APPROVED: a backup was restored, and what happened after it is forgotten."""
 
 OPEN = (S.PROPOSED, S.APPROVED, S.SENDING, S.UNKNOWN)
 
@@ -129,6 +130,13 @@ class Operations:
             "SELECT * FROM operations WHERE state = ? ORDER BY coalesce(look_at, release_at), rowid", (state,)
         )
         return [self._of(row) for row in rows]
+
+    def doubt_all(self, problem: Callable[[Row], str]) -> Sequence[Row]:
+        """Make everything open UNKNOWN, never looked for and never sent again until the person says what happened."""
+        with self._audit.recording(self._db) as connection:
+            rows = [row for state in OPEN for row in self.in_state(state)]
+            changes: dict[str, Any] = {"look_at": None, "told": 1}
+            return [self._swap(connection, row, S.UNKNOWN, changes | {"problem": problem(row)}) for row in rows]
 
     def history(self, operation: str) -> Sequence[tuple[OutboxState, datetime, str]]:
         """Every state it was in, since when, and the problem that led there."""

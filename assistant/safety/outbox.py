@@ -17,10 +17,10 @@ from typing import Any, Protocol, TypeVar
 from assistant.config import OutboxSettings
 from assistant.errors import ApprovalExpired, AssistantError, Conflict, Rejected, SkillFailed, Uncertain
 from assistant.events import Noticed, ReceiptIssued
+from assistant.failpoint import failpoint
 from assistant.models import Approval, Language, Notice, Operation, OutboxState, Outcome, Receipt
 from assistant.ports import Bus, Clock
 from assistant.safety.audit import Audit
-from assistant.safety.failpoint import failpoint
 from assistant.safety.operations import Operations, Row
 from assistant.store import Database
 
@@ -141,6 +141,11 @@ class SqlOutbox:
         moved = self._operations.move(row, S.APPROVED, release_at=self._clock.now() + self._hold, look_at=None)
         self._wake.set()
         return self._publish(moved)
+
+    def after_restore(self) -> Sequence[Operation]:
+        """Leave all that an older database takes for open to the person: it may have happened since."""
+        moved = self._operations.doubt_all(lambda row: self._text(row.language, "safety.outbox.restored"))
+        return [row.operation for row in moved]
 
     # --- the loop ----------------------------------------------------------------------------------------------
 

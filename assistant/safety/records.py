@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from assistant.errors import AssistantError
-from assistant.store import Database, transaction
+from assistant.store import Database, is_damage, transaction
 
 
 @contextmanager
@@ -20,7 +20,7 @@ def recording(db: Database) -> Iterator[sqlite3.Connection]:
     except sqlite3.IntegrityError:
         raise
     except sqlite3.DatabaseError as error:
-        raise AssistantError("store.unwritable", problem=str(error)) from error
+        raise AssistantError("store.damaged" if is_damage(error) else "store.unwritable", problem=str(error)) from error
 
 
 def stamp(moment: datetime) -> str:

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from assistant.errors import AssistantError
+from assistant.whole import write_whole
 
 _N, _R, _P = 2**15, 8, 1
 _CHECK = "check"
@@ -191,24 +192,10 @@ def _digest(content: Mapping[str, Any]) -> str:
 
 
 def _write_whole(file: Path, content: bytes) -> None:
-    """Write so that a reader sees the old or the new file, 0600, and a power cut leaves one of them."""
-    temporary = file.with_name(f"{file.name}.{os.getpid()}.{threading.get_ident()}.tmp")
     try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with open(descriptor, "wb") as out:
-            out.write(content)
-            out.flush()
-            os.fsync(out.fileno())
-        temporary.replace(file)
+        write_whole(file, content, edge="vault")
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise AssistantError("secrets.failed", problem=error.strerror or str(error)) from error
-    if sys.platform != "win32":
-        folder = os.open(file.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
 
 
 @contextlib.contextmanager

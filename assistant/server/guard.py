@@ -97,7 +97,7 @@ class Guard:
         app: ASGIApp,
         door: Door,
         tokens: Tokens,
-        catalogue: Catalogue,
+        catalogue: Callable[[], Catalogue],
         fallback: Language,
         failures: Failures | None = None,
     ) -> None:
@@ -160,7 +160,7 @@ class Guard:
 
     async def _refuse(self, refused: Refused, scope: Scope, receive: Receive, send: Send) -> None:
         tongue = language(HTTPConnection(scope), self._fallback)
-        message, mend = self._catalogue.explain(refused, tongue)
+        message, mend = self._catalogue().explain(refused, tongue)
         response = problem_response(refused.status, refused.code, message, mend)
         response.headers["connection"] = "close"  # what follows on this connection may be anything
         if refused.status == 401:

@@ -8,7 +8,7 @@ import logging
 import os
 import secrets
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
@@ -37,7 +37,7 @@ async def listen(
     paths: Paths,
     settings: ServerSettings,
     stack: AsyncExitStack,
-    catalogue: Catalogue,
+    catalogue: Callable[[], Catalogue],
     fallback: Language,
 ) -> None:
     """Serve `app` on the user's Unix socket and, where the settings say so, on loopback TCP behind a token.

@@ -89,7 +89,6 @@ from assistant.skillkit.declare import (
 from assistant.skillkit.declare import (
     undo as undo,
 )
-from assistant.skillkit.files import write_whole as write_whole
 from assistant.skillkit.web import web_client as web_client
 from assistant.values import (
     Duration as Duration,
@@ -136,3 +135,4 @@ from assistant.values.vcards import Card as Card
 from assistant.values.vcards import extend_card as extend_card
 from assistant.values.vcards import read_cards as read_cards
 from assistant.values.vcards import write_card as write_card
+from assistant.whole import write_whole as write_whole

@@ -13,9 +13,9 @@ from pydantic import Field, ValidationError
 
 from assistant.models import Value
 from assistant.paths import Paths
-from assistant.skillkit.files import write_whole
 from assistant.skillkit.manifest import Manifest, Permissions
 from assistant.skillkit.problems import Fault
+from assistant.whole import write_whole
 
 logger = logging.getLogger(__name__)
 

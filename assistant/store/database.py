@@ -15,7 +15,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from assistant.errors import AssistantError
+from assistant.failpoint import failpoint
 from assistant.store import migrations
+from assistant.store.backups import make_before
+from assistant.store.damage import OnDamage, WatchedConnection
 
 # sqlite-utils imports numpy where it is installed (the worker's llama-cpp-python needs it): 20 MB and 60 ms for what
 # is never used here. All take `Database` from this package, so that the daemon stays without numpy.
@@ -27,21 +30,25 @@ if not _numpy_was_loaded:
     del sys.modules["numpy"]
 
 _APPLIED = "migrations"
-_BACKUPS_KEPT = 5
 
 
-def open_database(file: Path | str, *, durable: bool = False) -> Database:
+def open_database(file: Path | str, *, durable: bool = False, on_damage: OnDamage | None = None) -> Database:
     """Open (and make, and migrate) the database. `":memory:"` gives an empty one for tests.
 
     `durable` waits for the disk at each commit (`synchronous=FULL`): for the outbox, approvals and the audit, where a
-    receipt given must survive a power cut. Other connections use NORMAL.
+    receipt given must survive a power cut. Other connections use NORMAL. `on_damage` is called once if a statement
+    finds the file damaged later on.
 
     Raises AssistantError `store.corrupt` or `store.unwritable`; the file is left as it was found.
     """
     try:
-        connection = sqlite3.connect(file, timeout=30, check_same_thread=False, isolation_level=None)
+        connection = sqlite3.connect(
+            file, timeout=30, check_same_thread=False, isolation_level=None, factory=WatchedConnection
+        )
         try:
-            return _prepare(connection, file, durable)
+            db = _prepare(connection, file, durable)
+            connection.on_damage = on_damage
+            return db
         except BaseException:
             connection.close()
             raise
@@ -95,7 +102,7 @@ def _migrate(db: Database, file: Path | None) -> None:
     if not missing:
         return
     if applied and file is not None:
-        _back_up(db, file, missing[0])
+        make_before(file, missing[0])
     for step in missing:
         module = importlib.import_module(f"{migrations.__name__}.{step}")
         with transaction(db) as connection:
@@ -103,14 +110,5 @@ def _migrate(db: Database, file: Path | None) -> None:
                 continue  # another process was faster
             module.apply(db)
             connection.execute(f"INSERT INTO {_APPLIED} (name) VALUES (?)", (step,))
-
-
-def _back_up(db: Database, file: Path, before: str) -> None:
-    folder = file.parent / "backups"
-    folder.mkdir(exist_ok=True, mode=0o700)
-    target = folder / f"before-{before}.db"
-    target.unlink(missing_ok=True)
-    db.conn.execute("VACUUM INTO ?", (str(target),))
-    target.chmod(0o600)
-    for old in sorted(folder.glob("before-*.db"), key=lambda backup: backup.stat().st_mtime)[:-_BACKUPS_KEPT]:
-        old.unlink()
+            failpoint("migration.applied")
+        failpoint("migration.after")

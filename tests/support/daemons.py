@@ -55,8 +55,8 @@ class Daemon:
         while time.monotonic() < deadline:
             try:
                 with self.client() as client:
-                    client.get("/healthz").raise_for_status()
-                return
+                    if client.get("/healthz").raise_for_status().json()["status"] == "ok":
+                        return
             except httpx.TransportError:
                 assert self.process.poll() is None, (self.paths.logs / "test.out").read_text(encoding="utf-8")
                 time.sleep(0.05)

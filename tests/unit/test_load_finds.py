@@ -128,16 +128,14 @@ async def test_who_searches_mail_at_once_has_it_looked_through_once(tmp_path: Pa
     assert len(await ctx.index.search("again")) == 1
 
 
-async def test_a_daemon_that_runs_on_forgets_too(tmp_path: Path) -> None:
+def test_what_is_past_undoing_is_forgotten_with_old_turns(tmp_path: Path) -> None:
     clock = FrozenClock(NOW)
     db = open_database(":memory:")
     sessions = Sessions(db, clock)
     sessions.keep(Turn(id="t", text="hi", session="s"), "en", "hello", "intent", 1, [])
     sessions.can_undo("s", "o", "notes.add", {"file": "x"})
     clock.at += timedelta(days=2)
-    task = asyncio.create_task(sessions.keep_forgetting(1, every_s=0.01))
-    await asyncio.sleep(0.05)
-    task.cancel()
+    sessions.forget(1)
     counts = [db.conn.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in ("turns", "undoable")]
     assert counts == [0, 0]
 

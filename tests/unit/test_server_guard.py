@@ -33,9 +33,12 @@ async def socket(websocket: WebSocket) -> None:
     await websocket.close()
 
 
+CATALOGUE = Catalogue()
+
+
 def guarded(door: Door, tokens: Tokens, failures: Failures | None = None) -> TestClient:
     inner = Starlette(routes=[Route("/", hello, methods=["GET", "POST"]), WebSocketRoute("/ws", socket)])
-    return TestClient(Guard(inner, door, tokens, Catalogue(), "en", failures))
+    return TestClient(Guard(inner, door, tokens, lambda: CATALOGUE, "en", failures))
 
 
 @pytest.fixture

@@ -1,0 +1,369 @@
+"""Every failpoint of the program: a process killed right there, started again, and what is there then.
+
+Each scenario returns a sentence that says what is wrong; an empty one where nothing is lost, doubled or kept from the
+person.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from assistant.client import ConnectionLost, NoAnswer, NotRunning
+from assistant.events import Event, Failed, Question, Reply
+from assistant.failpoint import VARIABLE
+from bench.faults.wishes import Wish, rows, say
+from bench.form import ROOT, Home
+from bench.outbox import server, settings
+
+_GONE = (ConnectionLost, NotRunning, NoAnswer)
+_NAMED = re.compile(r"failpoint\(f?\"([^\"]+)\"\)")
+_WITHIN_S = 120.0
+OPEN = "SELECT 1 FROM operations WHERE state IN ('PROPOSED', 'APPROVED', 'SENDING', 'UNKNOWN')"
+"""Acts whose end is still open."""
+
+
+def scripted(folder: Path) -> dict[str, object]:
+    """Settings of a daemon without a model."""
+    script = folder / "script"
+    script.write_text("reply: Hello.\n", encoding="utf-8")
+    return {"engine.model": f"scripted:{script}"}
+
+
+def in_the_program() -> set[str]:
+    """The names in the source, those of a family (`{edge}.written`) as they are written there."""
+    files = [file for file in (ROOT / "assistant").rglob("*.py") if file.name != "failpoint.py"]
+    return {name for file in files for name in _NAMED.findall(file.read_text(encoding="utf-8"))}
+
+
+@contextlib.contextmanager
+def dying(name: str) -> Iterator[None]:
+    """Processes started meanwhile die at the failpoint."""
+    os.environ[VARIABLE] = f"{name}:kill"
+    try:
+        yield
+    finally:
+        del os.environ[VARIABLE]
+
+
+def start_dying(home: Home, name: str, *, until_ready: bool = True) -> None:
+    """Start a daemon that will die at the failpoint."""
+    with dying(name):
+        home.spawn()
+    if until_ready:
+        home.wait_ready(_WITHIN_S)
+
+
+def died(home: Home) -> bool:
+    """Whether it ends by SIGKILL, soon."""
+    return home.wait(_WITHIN_S) == -signal.SIGKILL
+
+
+async def tell(home: Home, text: str, session: str = "edge") -> list[Event]:
+    """One turn's events, as many as came before the daemon went away."""
+    events: list[Event] = []
+    with contextlib.suppress(*_GONE):
+        async with home.client() as client:
+            async for event in client.turn(text, session=session, surface="api"):
+                events.append(event)  # noqa: PERF401 - what came before the end counts
+    return events
+
+
+def notices(home: Home) -> str:
+    """What the daemon has to tell."""
+
+    async def ask() -> str:
+        async with home.client() as client:
+            return " ".join(f"{one['title']} {one['body']}" for one in (await client.health()).notices)
+
+    return asyncio.run(ask())
+
+
+def writing(home: Home, name: str, folder: Path) -> str:
+    """A write: done at most once; done if acknowledged; told of where it was cut off."""
+    wish = Wish("reminder" if name.startswith("schedule") else "note", 1)
+    start_dying(home, name)
+    asyncio.run(_said(home, wish))
+    if not died(home):
+        return "was not killed"
+    home.start(_WITHIN_S)
+    there, told = wish.happened(home.paths), wish.text in notices(home)
+    if there > 1 or (wish.acked and not there):
+        return f"there {there} times, acknowledged: {wish.acked}"
+    if there and not (told or wish.acked or wish.recorded(home.paths) or _receipt(home)):
+        return "done, and nobody was told"
+    return _works(home)
+
+
+def taking_back(home: Home, name: str, folder: Path) -> str:
+    """An undo: taken back at most once."""
+    home.start(_WITHIN_S)
+    asyncio.run(tell(home, "add eggs to my shopping list"))
+    asyncio.run(tell(home, "add milk to my shopping list"))
+    home.stop()
+    start_dying(home, name)
+    asyncio.run(tell(home, "undo"))
+    if not died(home):
+        return "was not killed"
+    home.start(_WITHIN_S)
+    told = notices(home)
+    asyncio.run(tell(home, "undo"))
+    file = home.paths.data / "skill-data" / "notes" / "shopping.md"
+    shopping = file.read_text(encoding="utf-8") if file.exists() else ""
+    if shopping.count("milk") > 1 or shopping.count("eggs") > 1:
+        return "an item came back twice"
+    return "" if "undo" in told else "nobody was told"
+
+
+def asking(home: Home, name: str, folder: Path) -> str:
+    """A question and its answer: nothing is done twice, and it can be asked for again."""
+    home.start(_WITHIN_S)
+    if name == "question.dropped":
+        events = asyncio.run(tell(home, "remind me to call the clinic"))
+        if not any(isinstance(event, Question) for event in events):
+            return "no question was asked"
+    home.stop()
+    start_dying(home, name)
+    asyncio.run(tell(home, "tomorrow at 9" if name == "question.dropped" else "remind me to call the clinic"))
+    if not died(home):
+        return "was not killed"
+    home.start(_WITHIN_S)
+    if rows(home.paths, "SELECT 1 FROM schedules"):
+        return "it was done before it was asked"
+    return _works(home)
+
+
+def due(home: Home, name: str, folder: Path) -> str:
+    """A reminder that is due: told at least once, and not again once that is written."""
+    start_dying(home, name)
+    asyncio.run(tell(home, "set a timer for 2 seconds"))
+    if not died(home):
+        return "was not killed"
+    home.start(_WITHIN_S)
+    until = time.monotonic() + _WITHIN_S
+    while time.monotonic() < until and rows(home.paths, "SELECT 1 FROM schedules"):
+        time.sleep(0.05)
+    fired = len(rows(home.paths, "SELECT 1 FROM fired"))
+    return "" if fired == 1 else f"written as told {fired} times"
+
+
+def removing(home: Home, name: str, folder: Path) -> str:
+    """A reminder that is cancelled stays cancelled."""
+    home.start(_WITHIN_S)
+    asyncio.run(tell(home, "remind me tomorrow at 9 to call the clinic"))
+    home.stop()
+    start_dying(home, name)
+    asyncio.run(tell(home, "cancel the reminder to call the clinic"))
+    if not died(home):
+        return "was not killed"
+    home.start(_WITHIN_S)
+    return "it came back" if rows(home.paths, "SELECT 1 FROM schedules") else _works(home)
+
+
+def mailing(home: Home, name: str, folder: Path) -> str:
+    """An approved mail: arrives once, not at all only if the yes was not recorded."""
+    wish = Wish("mail", 1)
+    start_dying(home, name)
+    with contextlib.suppress(*_GONE):
+        asyncio.run(_said(home, wish))
+    if not died(home):
+        return "was not killed"
+    home.start(_WITHIN_S)
+    approved = bool(rows(home.paths, "SELECT 1 FROM approvals WHERE state IN ('approved', 'used')"))
+    until = time.monotonic() + _WITHIN_S
+    while time.monotonic() < until and rows(home.paths, OPEN):
+        time.sleep(0.1)
+    time.sleep(0.6)  # what the mail server has queued
+    there = wish.happened(home.paths, folder)
+    return "" if there == int(approved) else f"approved: {approved}, arrived {there} times"
+
+
+def starting(home: Home, name: str, folder: Path) -> str:
+    """The first start of all: the next one goes on as if nothing had been."""
+    start_dying(home, name, until_ready=False)
+    if not died(home):
+        return "was not killed"
+    home.start(_WITHIN_S)
+    return _works(home)
+
+
+def mending(home: Home, name: str, folder: Path) -> str:
+    """A restore: goes on at the next start, with the backup's content, the damaged file kept, and tells."""
+    home.start(_WITHIN_S)
+    asyncio.run(tell(home, "remind me tomorrow at 9 to call the clinic"))
+    home.stop()
+    home.run("daemon", "backup")
+    damaged = b"\xa5" * 8192
+    home.paths.database.write_bytes(damaged)
+    start_dying(home, name, until_ready=False)
+    if not died(home):
+        return "was not killed"
+    home.start(_WITHIN_S)
+    if len(rows(home.paths, "SELECT 1 FROM schedules")) != 1:
+        return "the backup's reminder is not there"
+    kept = [file.read_bytes() for file in home.paths.data.glob("*.damaged-*Z")]
+    if kept != [damaged]:
+        return f"{len(kept)} damaged files are kept"
+    if "damaged" not in notices(home):
+        return "nobody was told"
+    return "" if asyncio.run(_audit_ok(home)) else "the audit is broken"
+
+
+def backing_up(home: Home, name: str, folder: Path) -> str:
+    """A backup: whole or not there."""
+    home.start(_WITHIN_S)
+    return _command(home, name, ("daemon", "backup"), lambda: len(_good_backups(home)) >= 1)
+
+
+def setting(home: Home, name: str, folder: Path) -> str:
+    """A change of the settings: the old ones or the new ones."""
+    home.paths.config_file.write_text("# mine\napprovals:\n  expire_s: 100\n", encoding="utf-8")
+
+    def fine() -> bool:
+        return "# mine" in home.paths.config_file.read_text(encoding="utf-8")
+
+    return _command(home, name, ("config", "set", "approvals.expire_s", "200"), fine)
+
+
+def adding_a_model(home: Home, name: str, folder: Path) -> str:
+    """A model that is added: there or not, and can be added again."""
+    from assistant.config import EngineSettings
+    from assistant.engine.models import ModelStore
+
+    if "ASSISTANT_MODELS" not in os.environ:
+        return "no model folder"
+    source = folder / "tiny.gguf"
+    from bench.faults.ggufs import tiny
+
+    source.write_bytes(tiny())
+    before = os.environ["ASSISTANT_MODELS"]
+    os.environ["ASSISTANT_MODELS"] = str(folder / "models")
+    try:
+        with dying(name):
+            ended = _run(home, "models", "add", str(source), "--name", "tiny")
+        if ended.returncode != -signal.SIGKILL:
+            return f"was not killed: {ended.stderr[-200:]}"
+        again = _run(home, "models", "add", str(source), "--name", "tiny")
+        from assistant import paths
+
+        there = "tiny" in ModelStore(paths.find(), EngineSettings()).installed()
+        return "" if there else f"it can't be added again: {again.stdout[-200:]}{again.stderr[-200:]}"
+    finally:
+        os.environ["ASSISTANT_MODELS"] = before
+
+
+Scenario = Callable[[Home, str, Path], str]
+EDGES: tuple[tuple[str, Scenario, tuple[str, ...]], ...] = (
+    *((name, writing, ()) for name in (
+        "write.begun", "write.done", "undo.kept", "audit.recorded", "file.written", "file.placed",
+        "turn.kept.before", "turn.kept.after", "schedule.added",
+    )),
+    ("undo.done", taking_back, ()),
+    ("question.asked", asking, ()),
+    ("question.dropped", asking, ()),
+    ("schedule.delivered", due, ()),
+    ("schedule.acknowledged", due, ()),
+    ("schedule.removed", removing, ()),
+    *((name, starting, ()) for name in (
+        "migration.applied", "migration.after", "vault.written", "vault.placed", "kept.written",
+    )),
+    *((name, mending, ()) for name in (
+        "restore.begun.written", "restore.begun.placed", "restore.moved", "restore.moved-wal", "restore.moved-shm",
+        "restore.copied", "restore.placed", "restore.placed.written", "restore.placed.placed",
+        "restore.settled.written", "restore.settled.placed", "audit.sealed",
+    )),
+    *((name, backing_up, ()) for name in ("backup.written", "backup.placed")),
+    *((name, setting, ()) for name in ("config.written", "config.placed")),
+    *((name, adding_a_model, ()) for name in (
+        "models.written", "models.placed", "download.checked", "download.placed",
+    )),
+    *((name, mailing, fates) for name, fates in (
+        ("approval.change.before", ("taken",)),
+        ("approval.approved.after", ("taken",)),
+        ("approval.used.after", ("taken",)),
+        ("outbox.proposed-approved.before", ("taken",)),
+        ("outbox.proposed-approved.after", ("taken",)),
+        ("outbox.approved-sending.before", ("taken",)),
+        ("outbox.approved-sending.after", ("taken",)),
+        ("outbox.committed", ("taken",)),
+        ("outbox.sending-done.before", ("taken",)),
+        ("outbox.sending-done.after", ("taken",)),
+        ("outbox.sending-approved.before", ("later",)),
+        ("outbox.sending-approved.after", ("before",)),
+        ("outbox.sending-unknown.before", ("in",)),
+        ("outbox.sending-unknown.after", ("after_refused",)),
+        ("outbox.looked", ("after_taken",)),
+        ("outbox.unknown-done.before", ("after_taken",)),
+        ("outbox.unknown-done.after", ("after_taken",)),
+        ("outbox.unknown-approved.before", ("after_refused",)),
+        ("outbox.unknown-approved.after", ("after_refused",)),
+    )),
+)  # fmt: skip
+"""Failpoint, scenario, and what becomes of the first connections to the mail server."""
+
+
+def try_edge(name: str, scenario: Scenario, fates: tuple[str, ...], folder: Path) -> str:
+    """Kill there and look. Empty where all is well."""
+    with contextlib.ExitStack() as stack:
+        more: dict[str, object] = {}
+        if fates:
+            more = dict(settings(folder, stack.enter_context(server(folder, 1, *fates))))
+        home = stack.enter_context(Home({**scripted(folder), **more}, start=False))
+        try:
+            return scenario(home, name, folder)
+        except (RuntimeError, subprocess.CalledProcessError) as error:
+            return str(error)
+
+
+async def _said(home: Home, wish: Wish) -> None:
+    with contextlib.suppress(*_GONE):
+        async with home.client() as client:
+            await say(client, wish)
+
+
+def _receipt(home: Home) -> bool:
+    return any('"kind":"receipt"' in str(entry) for (entry,) in rows(home.paths, "SELECT entry FROM audit"))
+
+
+def _works(home: Home) -> str:
+    """Whether it can be spoken to, and its audit is whole."""
+    events = asyncio.run(tell(home, "add bread to my shopping list", "works"))
+    if not any(isinstance(event, Reply) for event in events):
+        failed = [event.message for event in events if isinstance(event, Failed)]
+        return f"it does not work any more: {failed}"
+    return "" if asyncio.run(_audit_ok(home)) else "the audit is broken"
+
+
+async def _audit_ok(home: Home) -> bool:
+    async with home.client() as client:
+        return bool((await client.verify_audit())["ok"])
+
+
+def _command(home: Home, name: str, arguments: tuple[str, ...], fine: Callable[[], bool]) -> str:
+    with dying(name):
+        ended = _run(home, *arguments)
+    if ended.returncode != -signal.SIGKILL:
+        return f"was not killed: {ended.stderr[-200:]}"
+    again = _run(home, *arguments)
+    if again.returncode:
+        return f"it can't be done again: {again.stderr[-200:]}"
+    return "" if fine() else "half of it is there"
+
+
+def _run(home: Home, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "assistant", *arguments]
+    return subprocess.run(command, cwd=ROOT, text=True, capture_output=True, stdin=subprocess.DEVNULL, timeout=60)
+
+
+def _good_backups(home: Home) -> list[Path]:
+    from assistant.store import backups
+
+    return [one.file for one in backups.listed(home.paths.database) if backups.problem_of(one.file) is None]
