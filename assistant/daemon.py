@@ -153,11 +153,8 @@ async def assemble(
     )
     sessions = await _sessions(db, clock, config, stack)
     limits = Limits(ledger, clock, config.limits, instead.payees)
-    executor = Executor(
-        skills=skills, contexts=contexts, approvals=approvals, sessions=sessions, audit=audit, limits=limits
-    )
     conversation = _conversation(
-        config, executor, contexts, sessions, approvals, skills, users, kept, switches, instead.planner
+        config, contexts, sessions, approvals, audit, limits, skills, users, kept, switches, instead.planner
     )
     running = RunningTurns(bus, catalogue, clock)
     mending = Mending(paths.database, contexts, announcer, language, audit, approvals, outbox, sessions)
@@ -246,10 +243,11 @@ def _planner(
 
 def _conversation(
     config: Config,
-    executor: Executor,
     contexts: Contexts,
     sessions: Sessions,
     approvals: Approvals,
+    audit: Audit,
+    limits: Limits,
     skills: Skills,
     users: Users,
     kept: Kept,
@@ -261,7 +259,9 @@ def _conversation(
     return Conversation(
         sentences=sentences,
         planner=planner or _planner(contexts.model, skills, sentences, config, switches, kept),
-        executor=executor,
+        executor=Executor(
+            skills=skills, contexts=contexts, approvals=approvals, sessions=sessions, audit=audit, limits=limits
+        ),
         sessions=sessions,
         approvals=approvals,
         skills=skills,

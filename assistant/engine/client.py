@@ -1,6 +1,4 @@
-"""The daemon's side of the language model: a queue before one worker process that may die at any moment.
-
-The adapter of `ports.LanguageModel`. Never loads native code; knows no conversation.
+"""The daemon's side of the language model (`ports.LanguageModel`): a queue before one worker that may die any moment.
 
 A worker that dies in the middle of a completion is replaced, and the completion goes on where it stopped: the tokens
 already written are given to the new worker as the beginning of the answer, so nothing is said twice, at any temperature
@@ -35,8 +33,7 @@ log = logging.getLogger(__name__)
 _SILENCE_S = 60.0
 """The worker answers with each batch and token; after so long without a word it is taken for stalled."""
 _POISON = 3
-_BEATS_S = 60.0
-"""The worker's heart is watched; that it was last felt longer ago says that the watching itself hangs."""
+_BEATS_S = 60.0  # the worker's heart is watched: not felt for so long, the watching itself hangs
 _ROOM = 2**30
 _BACKOFF_S = (0.2, 5.0)
 

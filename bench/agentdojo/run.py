@@ -108,7 +108,7 @@ class Suite:
 
 
 @dataclass
-class _Element(BasePipelineElement):
+class _Element(BasePipelineElement):  # type: ignore[misc]
     """Our assistant as AgentDojo calls it."""
 
     suite: Suite

@@ -171,7 +171,7 @@ def test_what_cannot_be_shown_is_not_asked(approvals: Approvals, bad: object) ->
 
 def test_a_yes_cut_off_by_a_crash_is_taken_up_and_a_tampered_one_is_not(tmp_path: Path) -> None:
     world = World(tmp_path)
-    used, approved, tampered, refused = (proposed(world.approvals) for _ in range(4))
+    used, approved, tampered, refused = (proposed(world.approvals, body) for body in "abcd")
     for one in (used, approved, tampered):
         world.approvals.decide(one.id, True)
     world.approvals.decide(refused.id, False)
