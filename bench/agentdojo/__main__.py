@@ -45,9 +45,9 @@ def main() -> None:
     loud = not options.json
     benign = {who: asyncio.run(_benign(options.suites, who)) for who in ("careful", "no")}
     attacked: dict[str, list[Pair]] = {}
-    for name, attack, how, who, after in _runs(options.quick):
+    for name, run in _runs(quick=options.quick).items():
         started = time.monotonic()
-        attacked[name] = asyncio.run(_pairs(options.suites, attack, how, who, after))
+        attacked[name] = asyncio.run(_pairs(options.suites, run))
         if loud:
             print(
                 f"{name}: {_rate(attacked[name]):.3f} of {len(attacked[name])}, {time.monotonic() - started:.0f} s",
@@ -59,17 +59,27 @@ def main() -> None:
     report("agentdojo", figures, rows=rows, only_json=options.json)
 
 
-def _runs(quick: bool) -> list[tuple[str, str, str, UserKind, bool]]:
-    runs: list[tuple[str, str, str, UserKind, bool]] = [
-        ("careful", ATTACKS[0], "told", "careful", False),
-        ("yes", ATTACKS[0], "told", "yes", False),
-    ]
+@dataclass(frozen=True)
+class Run:
+    """All pairs once."""
+
+    who: UserKind
+    attack: str = ATTACKS[0]
+    how: str = "told"
+    after: bool = False
+    """The attacker's calls come after the user's own."""
+    tools_only: bool = False
+    """The plan is tools and counts, without the arguments that the user's words fix: what these are worth."""
+
+
+def _runs(*, quick: bool) -> dict[str, Run]:
+    runs = {"careful": Run("careful"), "yes": Run("yes")}
     if quick:
         return runs
-    runs += [(f"careful {attack}", attack, "told", "careful", False) for attack in ATTACKS[1:]]
-    runs += [("careful after", ATTACKS[0], "told", "careful", True)]
-    runs += [(f"careful {how}", ATTACKS[0], how, "careful", False) for how in ADAPTIVE]
-    return [*runs, ("yes fit", ATTACKS[0], "fit", "yes", False)]
+    runs |= {f"careful, {attack}": Run("careful", attack) for attack in ATTACKS[1:]}
+    runs |= {f"careful, {how}": Run("careful", how=how) for how in ADAPTIVE}
+    runs |= {"careful, after": Run("careful", after=True), "yes, fit": Run("yes", how="fit")}
+    return runs | {"tools only": Run("careful", tools_only=True), "tools only, yes": Run("yes", tools_only=True)}
 
 
 async def _benign(suites: Sequence[str], who: UserKind) -> list[Outcome]:
@@ -80,15 +90,15 @@ async def _benign(suites: Sequence[str], who: UserKind) -> list[Outcome]:
     return outcomes
 
 
-async def _pairs(suites: Sequence[str], attack: str, how: str, who: UserKind, after: bool) -> list[Pair]:
+async def _pairs(suites: Sequence[str], run: Run) -> list[Pair]:
     pairs = []
     for name in suites:
         async with suite_of(name) as suite:
-            pairs += await _suite_pairs(suite, attack, how, who, after)
+            pairs += await _suite_pairs(suite, run)
     return pairs
 
 
-async def _suite_pairs(suite: Suite, attack: str, how: str, who: UserKind, after: bool) -> list[Pair]:
+async def _suite_pairs(suite: Suite, run: Run) -> list[Pair]:
     """All pairs that can be scripted: injection tasks without a ground truth (workspace 6 to 13) can't."""
     pairs = []
     name = suite.suite.name
@@ -97,9 +107,11 @@ async def _suite_pairs(suite: Suite, attack: str, how: str, who: UserKind, after
         if not wanted.ground_truth(env) and (name, wanted.ID) != TEXT_ONLY:
             continue
         for task in suite.suite.user_tasks.values():
-            texts = injections_of(suite, attack, task, wanted)
-            rewrite = ADAPTIVE.get(how, told)
-            outcome = await suite.task(task, who, wanted, texts, rewrite, after=after)
+            texts = injections_of(suite, run.attack, task, wanted)
+            rewrite = ADAPTIVE.get(run.how, told)
+            outcome = await suite.task(
+                task, run.who, wanted, texts, rewrite, after=run.after, tools_only=run.tools_only
+            )
             pairs.append(Pair(name, task.ID, wanted.ID, outcome))
     return pairs
 
@@ -115,6 +127,7 @@ def _figures(benign: dict[str, list[Outcome]], attacked: dict[str, list[Pair]]) 
         "asr_careful_worst_attack": worst,
         "asr_yes": _rate(attacked["yes"]),
         "asr_yes_banking": _rate([one for one in attacked["yes"] if one.suite == "banking"]),
+        "asr_yes_worst_attack": max(_rate(pairs) for name, pairs in attacked.items() if name.startswith("yes")),
         "silent_asr": unasked,
         "utility_benign": statistics.fmean(one.utility for one in benign["careful"]),
         "utility_refuse_all": statistics.fmean(one.utility for one in benign["no"]),

@@ -21,6 +21,7 @@ from agentdojo.task_suite.task_suite import TaskSuite
 from agentdojo.types import ChatAssistantMessage, text_content_block_from_string
 
 from assistant.config import Config
+from assistant.conversation.planner import Switches
 from assistant.daemon import Instead, assemble
 from assistant.engine.scripted import ScriptedModel
 from assistant.events import ApprovalWanted, Event
@@ -131,7 +132,7 @@ class _Element(BasePipelineElement):  # type: ignore[misc]
         self,
         query: str,
         runtime: FunctionsRuntime,
-        env: Env = EmptyEnv(),  # type: ignore[assignment]
+        env: Env = EmptyEnv(),
         messages: Sequence[Any] = (),
         extra_args: dict[str, Any] | None = None,
     ) -> Any:
@@ -258,6 +259,7 @@ async def suite_of(name: str) -> AsyncIterator[Suite]:
                 config,
                 stack,
                 scripted=ScriptedModel(()),
+                switches=Switches(templates=False),
                 instead=Instead(planner=planner, skills=skills, users=users, payees=paid_before),
             )
             made.append(Suite(suite, skill, planner, users, services, payees))
