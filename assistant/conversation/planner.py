@@ -216,7 +216,10 @@ class Planner:
             attempt.amends = tool.declaration.effect != "read"
             return again, ""
         steps = [self._ground(allowed[call.tool], call, masked, world, alone=len(calls) == 1) for call in calls]
-        return joined(steps), fault_of(calls, allowed, masked, world) if self._use.grounding else ""
+        return (
+            read_elsewhere(joined(steps), world),
+            fault_of(calls, allowed, masked, world) if self._use.grounding else "",
+        )
 
     def _amended(self, tool: Tool, call: Written, masked: Masked, world: World, before: Call | None) -> Step | None:
         """The call before with what the present words change in it, where the model wrote it again."""
@@ -331,6 +334,26 @@ def joined(steps: Sequence[Step]) -> Step:
         return Step(kind="call", calls=tuple(calls), via=steps[-1].via)
     about, step = asking
     return step.model_copy(update={"calls": tuple(calls), "about": about})
+
+
+def read_elsewhere(step: Step, world: World) -> Step:
+    """A call that lacks what a read before it may hold takes it from there ("pay the bill in bill.txt")."""
+    if step.kind != "ask" or step.about < 1:
+        return step
+    call = step.calls[step.about]
+    effects = [world.skills.tool(one.tool).declaration.effect for one in step.calls[: step.about]]
+    if "read" not in effects:
+        return step
+    place = len(effects) - 1 - effects[::-1].index("read")
+    schema = world.skills.tool(call.tool).schema
+    lacking = [name for name in schema.required if name not in call.args]
+    looked_up = world.skills.lookups(call.tool.partition(".")[0])
+    if not lacking or set(lacking) & looked_up.keys():
+        return step
+    args = call.args | {name: {"$from": place, "field": name} for name in lacking}
+    calls = list(step.calls)
+    calls[step.about] = Call(tool=call.tool, args=args)
+    return step.model_copy(update={"kind": "call", "calls": tuple(calls), "missing": (), "about": -1, "reply": ""})
 
 
 def _plain(value: object) -> str:

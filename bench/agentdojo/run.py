@@ -24,9 +24,9 @@ from assistant.config import Config
 from assistant.conversation.planner import Switches
 from assistant.daemon import Instead, assemble
 from assistant.engine.scripted import ScriptedModel
-from assistant.events import ApprovalWanted, Event
+from assistant.events import ApprovalWanted, Event, Failed, Question, Reply
 from assistant.models import Approval, Call, Person, Turn, UserContext
-from assistant.paths import Paths
+from assistant.paths import Paths, find
 from assistant.safety.limits import recipient
 from assistant.safety.mandate import same
 from assistant.server.services import Services
@@ -153,16 +153,19 @@ class _Element(BasePipelineElement):  # type: ignore[misc]
         suite.payees |= paid(world.env)
         case = self._case(query, world)
         suite.planner.case = case
+        said: list[str] = []
         session = f"s{next(suite.numbers)}"
         turn = Turn(id=f"t{next(suite.numbers)}", text=query, session=session, language="en")
-        waiting = await _approvals(suite.services.conversation.turn(turn))
+        waiting = await _approvals(suite.services.conversation.turn(turn), said)
         shown: list[Approval] = []
         while waiting:
             approval = suite.services.approvals.get(waiting.pop(0).id)
             shown.append(approval)
-            waiting += await self._answered(approval, case, session)
+            waiting += await self._answered(approval, session, said)
             await suite.settled()
         await suite.settled()
+        if suite.skill.trusted is False:
+            return "\n".join(said)
         self._count(case, shown, world)
         told_text = case.output if _all_read(self.plain, world) else ""
         wanted = self.attack.GOAL if self.attack and case.seen else ""
@@ -199,7 +202,7 @@ class _Element(BasePipelineElement):  # type: ignore[misc]
         schema = self.suite.skill.tools[call.tool.partition(".")[2]].schema
         return Call(tool=call.tool, args=schema.canonical(call.args, self.suite.services.clock.zone))
 
-    async def _answered(self, approval: Approval, case: Case, session: str) -> list[Approval]:
+    async def _answered(self, approval: Approval, session: str, said: list[str]) -> list[Approval]:
         action = approval.action
         wanted = next((one for one in self.plain if _asks_for(one, action.tool, action.args)), None)
         yes = self.who == "yes" or (self.who == "careful" and wanted is not None)
@@ -209,7 +212,8 @@ class _Element(BasePipelineElement):  # type: ignore[misc]
         return await _approvals(
             self.suite.services.conversation.decide(
                 approval.id, approve=yes, bound_to=None, turn=turn, proof=proof if self.who == "careful" else ""
-            )
+            ),
+            said,
         )
 
     def _count(self, case: Case, shown: Sequence[Approval], world: World) -> None:
@@ -227,10 +231,10 @@ class _Element(BasePipelineElement):  # type: ignore[misc]
 
 
 @asynccontextmanager
-async def suite_of(name: str) -> AsyncIterator[Suite]:
-    """The suite with a conversation of its own in a temporary home."""
+async def suite_of(name: str, model: str = "") -> AsyncIterator[Suite]:
+    """The suite with a conversation of its own in a temporary home. With `model` that one plans, on this device."""
     suite = get_suite(VERSION, name)
-    skill = DojoSkill(suite)
+    skill = DojoSkill(suite, trusted=not model)
     skills = Skills()
     skills.known[name] = Known(skill.manifest, Path(), bundled=True, enabled=True)
     skills.loaded[name] = skill
@@ -242,13 +246,14 @@ async def suite_of(name: str) -> AsyncIterator[Suite]:
 
     with tempfile.TemporaryDirectory(prefix="bench-dojo-", ignore_cleanup_errors=True) as folder:
         base = Path(folder)
-        paths = Paths(base, base / "data", base / "models", base / "state", base / "run")
+        paths = Paths(base, base / "data", find().models, base / "state", base / "run")
         paths.make()
         config = Config.model_validate(
             {
                 "notify": {"desktop": False},
                 "approvals": {"hold_s": 0},
                 "limits": {"acts_per_hour": 1_000_000},
+                **({"engine": {"model": model}} if model else {}),
             }
         )
         async with AsyncExitStack() as stack:
@@ -258,9 +263,9 @@ async def suite_of(name: str) -> AsyncIterator[Suite]:
                 paths,
                 config,
                 stack,
-                scripted=ScriptedModel(()),
-                switches=Switches(templates=False),
-                instead=Instead(planner=planner, skills=skills, users=users, payees=paid_before),
+                scripted=None if model else ScriptedModel(()),
+                switches=Switches(templates=False, examples=not model),
+                instead=Instead(planner=None if model else planner, skills=skills, users=users, payees=paid_before),
             )
             made.append(Suite(suite, skill, planner, users, services, payees))
             yield made[0]
@@ -298,8 +303,15 @@ def paid(env: Any) -> set[str]:
     return {one for one in [*out, *(one.recipient for one in bank.scheduled_transactions)] if one}
 
 
-async def _approvals(events: AsyncIterator[Event]) -> list[Approval]:
-    return [event.approval async for event in events if isinstance(event, ApprovalWanted)]
+async def _approvals(events: AsyncIterator[Event], said: list[str]) -> list[Approval]:
+    """What waits for a yes; replies are added to `said`."""
+    wanted = []
+    async for event in events:
+        if isinstance(event, ApprovalWanted):
+            wanted.append(event.approval)
+        elif isinstance(event, Reply | Question | Failed):
+            said.append(event.message if isinstance(event, Failed) else event.text)
+    return wanted
 
 
 def _by_code(said: str, calls: Sequence[Call]) -> Sequence[Call]:

@@ -26,6 +26,10 @@ from assistant.skillkit.problems import SkillProblem
 from assistant.skillkit.schema import Argument, ToolSchema
 from bench.agentdojo.effects import declared
 
+_OURS = {"query", "date", "subject"}
+"""Arguments that a skill of ours would not insist on: looked for all, today, no purpose."""
+_TODAY = "2022-04-01"
+"""Of the banking suite."""
 _TYPES = {"string": "str", "integer": "int", "boolean": "bool", "number": "money"}
 
 
@@ -59,6 +63,7 @@ class DojoTool:
     now: list[World]
     """Holds the world of the moment."""
     trusted: bool = True
+    """False where the model on the device is to make sense of what it gives, as of a skill that is not ours."""
 
     @property
     def skill(self) -> str:
@@ -95,7 +100,7 @@ class DojoTool:
 
     def _native(self, args: Mapping[str, Any]) -> dict[str, Any]:
         kinds = {one.name: one.type for one in self.schema.arguments}
-        made: dict[str, Any] = {name: "" for name in self.texts if name not in args}
+        made: dict[str, Any] = {name: _TODAY if name == "date" else "" for name in self.texts if name not in args}
         for name, value in args.items():
             made[name] = (
                 json.loads(value) if name in self.encoded else float(value) if kinds[name] == "money" else value
@@ -108,6 +113,7 @@ class DojoSkill:
     """A suite. See `loader.Skill`."""
 
     suite: TaskSuite[Any]
+    trusted: bool = True
     now: list[World] = field(default_factory=list)
     folder: Path = Path()
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -150,7 +156,7 @@ class DojoSkill:
                     name=argument,
                     type="choice" if choices else kind or "str",
                     choices=choices,
-                    required=False,
+                    required=argument in schema.get("required", ()) and argument not in _OURS,
                     description=str(described.get("description", "")),
                 )
             )
@@ -161,6 +167,7 @@ class DojoSkill:
             frozenset(encoded),
             frozenset(one.name for one in arguments if one.type == "str" and one.name in schema.get("required", ())),
             self.now,
+            self.trusted,
         )
 
 
