@@ -226,7 +226,8 @@ class Executor:
     def _origin(self, tool: Tool, name: str, value: Any, raw: Any, fixed: bool, work: Work) -> Origin:
         kind = tool.schema.argument(name).kind.name
         if fixed:
-            return work.evidence.before.trace(name, value, kind)
+            matters = name in (*tool.declaration.sensitive, *tool.declaration.reaches)
+            return work.evidence.before.decided(name, value, kind, matters=matters)
         if not _refers(raw):
             origin = work.evidence.trace(name, value, kind)
             chosen = origin.label is Label.TOOL and tool.declaration.picks  # ours, but picked after reading

@@ -7,9 +7,10 @@ untrusted.
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
@@ -60,6 +61,8 @@ class Evidence:
     """What earlier turns showed, where code has picked from it by the user's words ("the second one")."""
     seen: list[_Seen] = field(default_factory=list)
     _said: Exact = field(init=False)
+    _texts: dict[str, Exact] = field(default_factory=dict)
+    """What stands in the texts of this turn's calls, read once."""
 
     def __post_init__(self) -> None:
         self._said = exact(self.said, spoken=self.locale)
@@ -81,7 +84,9 @@ class Evidence:
     @property
     def before(self) -> Evidence:
         """What there was before anything was read: for what was decided then."""
-        return replace(self, seen=[])
+        bare = copy.copy(self)  # what was said is not read anew
+        bare.seen = []
+        return bare
 
     def trace(self, name: str, value: Any, kind: str) -> Origin:
         """The origin of argument `name`, of the schema's type `kind`."""
@@ -95,16 +100,31 @@ class Evidence:
             return self._amount(value)
         return self._text(name, str(value), kind)
 
+    def decided(self, name: str, value: Any, kind: str, *, matters: bool) -> Origin:
+        """The origin of what was decided from the user's words, before anything was read.
+
+        LIS for Lisbon, a fact in other words: it is the user's, unless it decides who is reached or how much is paid,
+        or holds an account, an address or a link that the user did not say.
+        """
+        origin = self.trace(name, value, kind)
+        strict = matters or kind == MONEY or name.rpartition("_")[2] in _ID
+        return origin if origin.label is not Label.UNTRUSTED or strict or self.planted([str(value)]) else _USER
+
     def hosts(self, text: str) -> frozenset[str]:
         """Web addresses in `text` that the user did not name: whoever opens one tells its host something."""
-        return exact(text).urls - self._said.urls - self._said.hosts
+        return self._exact(text).urls - self._said.urls - self._said.hosts
 
     def planted(self, texts: Iterable[str]) -> frozenset[str]:
         """Accounts, addresses and links in what is to be written down that are neither the user's nor known."""
-        found = exact("\n".join(texts))
+        found = self._exact("\n".join(texts))
         sinks = [(one, "str") for one in (*found.accounts, *found.addresses)]
         unknown = (one for one, kind in sinks if self.trace("", one, kind).label is Label.UNTRUSTED)
         return frozenset(unknown) | (found.urls - self._said.urls - self._said.hosts)
+
+    def _exact(self, text: str) -> Exact:
+        if text not in self._texts:
+            self._texts[text] = exact(text)
+        return self._texts[text]
 
     def _amount(self, value: Any) -> Origin:
         read = amount(value)
@@ -131,7 +151,7 @@ class Evidence:
             return self._id(whole)
         if kind in TIMES or _MOMENT.fullmatch(whole):  # it reaches nobody and tells nothing
             return Origin(label=Label.UNTRUSTED, source=self._elsewhere(_never).source) if self.tainted else _USER
-        if kind == "url" or (" " not in whole and exact(whole).urls):
+        if kind == "url" or (" " not in whole and self._exact(whole).urls):
             there = url(whole)
             known = there in self._said.urls or (there == host(whole) and there in self._said.hosts)
             return _USER if known else self._elsewhere(lambda one: there in one.all.urls)
@@ -161,7 +181,7 @@ class Evidence:
 
     def _person(self, text: str) -> Origin | None:
         user = self.user
-        own = {user.name, user.email, user.home} - {""}
+        own = {user.name, user.email, user.home, user.home_airport} - {""}
         if text in own or address(text) == address(user.email or "-"):
             return Origin(label=Label.PROFILE)
         for person in user.contacts:

@@ -190,8 +190,7 @@ class ExternalSkill:
             _ = schema.json_schema
         except Fault as fault:
             return self._problem(fault.code, **fault.data)
-        untrusted = declaration.model_copy(update={"returns": "untrusted"})
-        self.tools[one.name] = ExternalTool(schema.name, untrusted, schema, self.host)
+        self.tools[one.name] = ExternalTool(schema.name, bounded(declaration, self.manifest), schema, self.host)
         return None
 
     async def _asked(self) -> Description:
@@ -244,6 +243,17 @@ class ExternalSkill:
     def _problem(self, code: str, /, **data: Any) -> SkillProblem:
         own = {"name": self.manifest.name, "folder": self.folder}
         return SkillProblem(code, **(data | own))
+
+
+def bounded(declaration: ToolDeclaration, manifest: Manifest) -> ToolDeclaration:
+    """What is believed of a declaration that is not ours: nothing that would make the gate ask less.
+
+    Where the skill may speak to any host, whatever it is told may leave: its reads count as egress.
+    """
+    stricter = {"returns": "untrusted", "trusted": (), "readers": (), "public": False, "revocable": False}
+    return declaration.model_copy(
+        update={**stricter, "egress": declaration.egress or bool(manifest.permissions.network)}
+    )
 
 
 def _write(file: Path, data: Any) -> bool:

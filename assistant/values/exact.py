@@ -36,6 +36,7 @@ _MONEY_NEAR = re.compile(
 )
 _PRONOUNS = frozenset("i me my mine you your yours we us our he him his she her they them their am are is".split())
 _PRONOUNS_ZH = re.compile("[我你您他她它]们?")
+_DIGIT = re.compile(r"\d")
 _END = ".,;:!?。，；：！？、)]}>»”’\"'"
 
 
@@ -77,14 +78,22 @@ class Exact:
 
 def exact(text: str, *, spoken: str = "") -> Exact:
     """Everything comparable in `text`. With `spoken`, a locale, also amounts in words: "fifty euros", 五十块."""
-    urls = {url(one) for one in _URL.findall(text)}
-    rest = _URL.sub(" ", text)
-    addresses = frozenset(address(one) for one in _ADDRESS.findall(rest))
-    rest = _ADDRESS.sub(" ", rest)
-    urls |= {url(one) for one in _DOMAIN.findall(rest)}
-    accounts = frozenset(_accounts(rest))
-    rest = _CARD.sub(" ", _ACCOUNT.sub(" ", rest))
-    amounts = set(_amounts(rest))
+    urls: set[str] = set()
+    addresses = accounts = frozenset[str]()
+    amounts: set[Decimal] = set()
+    rest = text
+    if "." in text or ":" in text:
+        urls = {url(one) for one in _URL.findall(text)}
+        rest = _URL.sub(" ", text)
+    if "@" in rest:
+        addresses = frozenset(address(one) for one in _ADDRESS.findall(rest))
+        rest = _ADDRESS.sub(" ", rest)
+    if "." in rest:
+        urls |= {url(one) for one in _DOMAIN.findall(rest)}
+    if _DIGIT.search(rest):
+        accounts = frozenset(_accounts(rest))
+        rest = _CARD.sub(" ", _ACCOUNT.sub(" ", rest))
+        amounts = set(_amounts(rest))
     if spoken:
         amounts |= {
             one.value.amount.normalize() for one in find_money(rest, locale=spoken) if isinstance(one.value, Money)
