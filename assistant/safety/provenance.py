@@ -11,7 +11,6 @@ import copy
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any
 
 from assistant.models import Label, Observation, Origin, Person, UserContext
@@ -182,12 +181,10 @@ class Evidence:
     def _person(self, text: str) -> Origin | None:
         user = self.user
         own = {user.name, user.email, user.home, user.home_airport} - {""}
-        if text in own or address(text) == address(user.email or "-"):
+        if text in own or (user.email and address(text) == address(user.email)):
             return Origin(label=Label.PROFILE)
-        for person in user.contacts:
-            if _is(person, text):
-                return Origin(label=Label.CONTACT, source=person.name)
-        return None
+        person = _book(user).find(text)
+        return Origin(label=Label.CONTACT, source=person.name) if person else None
 
     def _elsewhere(self, holds: Callable[[_Seen], bool]) -> Origin:
         """What was read that holds it; else it may be made of all that was read, or be made up."""
@@ -207,27 +204,44 @@ def _never(seen: _Seen) -> bool:
 def recipients(args: Mapping[str, Any], names: Sequence[str], user: UserContext) -> frozenset[str]:
     """Whom the arguments `names` reach: addresses where they are known, else the names as they are."""
     found = set()
+    book = _book(user)
     for name in names:
         given = args.get(name)
         for one in given if isinstance(given, list) else [given] if given else []:
             text = str(one).strip()
-            known = next((person for person in user.contacts if _is(person, text)), None)
-            found.add(address(known.email if known and known.email else text))
+            person = book.find(text)
+            found.add(address(person.email if person and person.email else text))
     return frozenset(found - {address(user.email)} if user.email else found)
 
 
-@lru_cache(maxsize=256)
-def _names(person: Person) -> frozenset[str]:
-    return frozenset(fold(name) for name in (person.name, *person.aliases))
+class _Book:
+    """The contacts by every name, address and account that they have."""
+
+    def __init__(self, people: Sequence[Person]) -> None:
+        self.people = people
+        self._by: dict[str, Person] = {}
+        for person in people:
+            keys = [fold(name) for name in (person.name, *person.aliases)]
+            keys += [address(person.email)] if person.email else []
+            keys += [account(person.iban) or ""] if person.iban else []
+            for key in keys:
+                self._by.setdefault(key, person)
+
+    def find(self, text: str) -> Person | None:
+        """Whom the text names, whole and nobody else."""
+        if not text:
+            return None
+        return self._by.get(address(text)) if "@" in text else self._by.get(account(text) or fold(text))
 
 
-def _is(person: Person, text: str) -> bool:
-    if person.email and address(text) == address(person.email):
-        return True
-    number = account(text)
-    if number and person.iban and number == account(person.iban):
-        return True
-    return fold(text) in _names(person)
+_books: list[_Book] = []
+
+
+def _book(user: UserContext) -> _Book:
+    """The book of the user's contacts; made anew when these are others."""
+    if not _books or _books[0].people is not user.contacts:
+        _books[:] = [_Book(user.contacts)]
+    return _books[0]
 
 
 def _leaves(data: Any) -> Iterator[Any]:
