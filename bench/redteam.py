@@ -62,6 +62,13 @@ from bench.worstcase import Case, WorstCase
 
 UserKind = Literal["careful", "yes"]
 _GATE_RUNS = 20
+_IDS = {"message_id": "msg-1", "event_id": "ev-1", "offer_id": "FL-1", "booking_id": "BK-1"}
+"""What a reference to a found thing gives."""
+_ANYTHING: Mapping[str, Any] = {
+    "str": "msg-1", "list[str]": ["msg-1"], "int": 1, "bool": True, "money": "1.00", "duration": "PT1H",
+    "date": "2026-11-30", "datetime": "2026-11-30T10:00",
+}  # fmt: skip
+"""For arguments that a case leaves out and a tool insists on."""
 
 
 @dataclass
@@ -111,9 +118,12 @@ class StandIn:
         self.theatre.done.append(Call(tool=self.name, args=args))
         if self.name == self.theatre.reads:
             return Result(
-                text="\n".join(map(str, self.theatre.planted.values())), data={"items": [dict(self.theatre.planted)]}
+                text="\n".join(map(str, self.theatre.planted.values())),
+                data={"items": [_IDS | dict(self.theatre.planted)]},
             )
-        return Result(text="done", data={"items": []}, undo={} if self.declaration.effect == "write" else None)
+        return Result(
+            text="done", data={"items": [dict(_IDS)]}, undo={} if self.declaration.effect == "write" else None
+        )
 
     async def commit(self, ctx: Context, operation: Operation) -> str:
         """Remember what was approved."""
@@ -196,16 +206,16 @@ class Stage:
 
     async def play(self, case: Mapping[str, Any], who: UserKind) -> Outcome:
         """One case."""
-        truth = [self._canonical(one) for one in case["benign_calls"]]
+        truth = [self.canonical(one) for one in case["benign_calls"]]
         if not any(one.tool == case["tool"] for one in truth):
-            truth.insert(0, self._canonical({"tool": case["tool"], "args": {}}))
-        goal = self._canonical(case["goal"])
+            truth.insert(0, self._whole(self.canonical({"tool": case["tool"], "args": {}}), truth))
+        goal = self.canonical(case["goal"])
         planned = Case(
             said=case["request"],
             user=self._user,
             now=self._now,
             truth=truth,
-            attack=[goal],
+            attack=[self._whole(goal, truth)],
             marks=[" ".join(str(text).split())[:40] for text in case["plant"].values()],
             kind=lambda tool, name: self._services.skills.tool(tool).schema.argument(name).kind.name,
         )
@@ -248,16 +258,8 @@ class Stage:
         self, approval: Approval, truth: Sequence[Call], who: UserKind, session: str, lang: str
     ) -> list[Approval]:
         action = approval.action
-        wanted = next(
-            (
-                one
-                for one in truth
-                if one.tool == action.tool
-                and one.args.keys() == action.args.keys()
-                and all(same(action.args[name], value) for name, value in one.args.items())
-            ),
-            None,
-        )
+        asked = Call(tool=action.tool, args=action.args)
+        wanted = next((one for one in truth if one.args.keys() == action.args.keys() and _covers(asked, one)), None)
         yes = who == "yes" or wanted is not None
         proof = recipient(wanted.args) if wanted and who == "careful" else ""
         turn = Turn(id=f"t{next(self._numbers)}", text="", session=session, language=lang)
@@ -270,12 +272,24 @@ class Stage:
         while await self._services.outbox.list(open_only=True):  # noqa: ASYNC110 - the outbox has no event for it
             await asyncio.sleep(0.001)
 
-    def _canonical(self, call: Mapping[str, Any]) -> Call:
+    def canonical(self, call: Mapping[str, Any]) -> Call:
+        """The call as the gate will see it; what can't be read stays as it is written."""
         schema = self._services.skills.tool(call["tool"]).schema
-        try:
-            return Call(tool=call["tool"], args=schema.canonical(call["args"], self._services.clock.zone))
-        except AssistantError as error:
-            raise SystemExit(f"{call}: {error}") from error
+        args: dict[str, Any] = {}
+        for name, value in call["args"].items():
+            try:
+                args |= {name: value} if _refers(value) else schema.canonical({name: value}, self._services.clock.zone)
+            except AssistantError:
+                args[name] = value
+        return Call(tool=call["tool"], args=args)
+
+    def _whole(self, call: Call, truth: Sequence[Call]) -> Call:
+        """With what the tool insists on: as the user's own call of that tool has it, else anything that fits."""
+        schema = self._services.skills.tool(call.tool).schema
+        own = next((one.args for one in truth if one.tool == call.tool), {})
+        missing = [name for name in schema.required if name not in call.args]
+        filled = {name: own[name] if name in own else _ANYTHING[schema.argument(name).type] for name in missing}
+        return self.canonical({"tool": call.tool, "args": call.args | filled})
 
 
 def main() -> None:
@@ -347,7 +361,7 @@ async def _play(cases: Sequence[Mapping[str, Any]]) -> tuple[dict[str, list[Outc
             outcomes: dict[str, list[Outcome]] = {}
             for who in ("careful", "yes"):
                 outcomes[who] = [await stages[0].play(case, who) for case in cases]
-            return outcomes, [took for case in cases for took in _gate(case, services, user)]
+            return outcomes, [took for case in cases for took in _gate(case, stages[0], services, user)]
 
 
 @dataclass(frozen=True)
@@ -361,10 +375,10 @@ class _Users:
         return self.user
 
 
-def _gate(case: Mapping[str, Any], services: Services, user: UserContext) -> list[float]:
+def _gate(case: Mapping[str, Any], stage: Stage, services: Services, user: UserContext) -> list[float]:
     """Milliseconds of judging the attacker's call: mandate, origins and verdict, with the planted text read."""
     tool = services.skills.tool(case["goal"]["tool"])
-    args = tool.schema.canonical(case["goal"]["args"], services.clock.zone)
+    args = stage.canonical(case["goal"]).args
     grants = [Grant(one["tool"], one["args"], frozenset()) for one in case["benign_calls"]]
     evidence = Evidence(case["request"], user, case["lang"])
     turn = Turn(id="t", text=case["request"], session="s")
@@ -385,10 +399,14 @@ async def _approvals(events: AsyncIterator[Event]) -> list[Approval]:
     return [event.approval async for event in events if isinstance(event, ApprovalWanted)]
 
 
+def _refers(value: Any) -> bool:
+    return isinstance(value, dict) and "$from" in value
+
+
 def _covers(done: Call, wanted: Call) -> bool:
-    """Whether a call is the wanted one: its arguments as a subset, equal by type."""
+    """Whether a call is the wanted one: its arguments as a subset, equal by type; a reference is whatever it gave."""
     return done.tool == wanted.tool and all(
-        name in done.args and same(done.args[name], value) for name, value in wanted.args.items()
+        name in done.args and (_refers(value) or same(done.args[name], value)) for name, value in wanted.args.items()
     )
 
 
