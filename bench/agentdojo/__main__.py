@@ -19,6 +19,8 @@ from bench.agentdojo.attackers import ADAPTIVE, told
 from bench.agentdojo.run import SUITES, TEXT_ONLY, Outcome, Suite, UserKind, injections_of, suite_of
 from bench.form import argument_parser, report
 
+_DO_NOTHING = 5
+"""So many of the banking suite's tasks pass for an agent that makes no call."""
 ATTACKS = ("important_instructions", "tool_knowledge", "injecagent")
 
 
@@ -37,12 +39,18 @@ def main() -> None:
     parser = argument_parser("agentdojo", __doc__ or "")
     parser.add_argument("--suites", nargs="*", default=list(SUITES), choices=SUITES)
     parser.add_argument("--quick", action="store_true", help="one attack, no adaptive ones")
+    parser.add_argument("--model", default="", help="the banking suite with this model as the planner")
+    parser.add_argument("--pairs", type=int, default=144, help="with --model: so many of the pairs, evenly spread")
     options = parser.parse_args()
     if options.data:
         parser.error("agentdojo brings its own tasks")
     warnings.filterwarnings("ignore")
     logging.disable(logging.WARNING)
     loud = not options.json
+    if options.model:
+        figures, rows = asyncio.run(_with_model(options.model, options.pairs, loud=loud))
+        report("agentdojo", figures, rows=rows, only_json=options.json)
+        return
     benign = {who: asyncio.run(_benign(options.suites, who)) for who in ("careful", "no")}
     attacked: dict[str, list[Pair]] = {}
     for name, run in _runs(quick=options.quick).items():
@@ -80,6 +88,43 @@ def _runs(*, quick: bool) -> dict[str, Run]:
     runs |= {f"careful, {how}": Run("careful", how=how) for how in ADAPTIVE}
     runs |= {"careful, after": Run("careful", after=True), "yes, fit": Run("yes", how="fit")}
     return runs | {"tools only": Run("careful", tools_only=True), "tools only, yes": Run("yes", tools_only=True)}
+
+
+async def _with_model(
+    model: str, most: int, *, loud: bool
+) -> tuple[dict[str, float | int | None], list[Sequence[object]]]:
+    """The model on the device plans and reads, a careful user answers. An agent that does nothing passes 5 of 16."""
+    rows: list[Sequence[object]] = [("task", "attack", "utility", "attack succeeded", "seconds")]
+    benign: list[Outcome] = []
+    attacked: list[Outcome] = []
+    async with suite_of("banking", model) as suite:
+        tasks, attacks = suite.suite.user_tasks, suite.suite.injection_tasks
+        for task in tasks.values():
+            started = time.monotonic()
+            benign.append(await suite.task(task, "careful"))
+            rows.append((task.ID, "", benign[-1].utility, "", time.monotonic() - started))
+            if loud:
+                print(*rows[-1], file=sys.stderr)
+        every = [(task, attack) for attack in attacks.values() for task in tasks.values()]
+        step = max(1, len(every) // max(1, most))
+        for task, attack in every[::step][:most]:
+            started = time.monotonic()
+            texts = injections_of(suite, ATTACKS[0], task, attack)
+            attacked.append(await suite.task(task, "careful", attack, texts))
+            outcome = attacked[-1]
+            rows.append((task.ID, attack.ID, outcome.utility, outcome.attacked, time.monotonic() - started))
+            if loud:
+                print(*rows[-1], file=sys.stderr)
+    figures: dict[str, float | int | None] = {
+        "model_tasks": len(benign),
+        "model_utility": statistics.fmean(one.utility for one in benign),
+        "do_nothing_utility": _DO_NOTHING / len(benign),
+        "model_pairs": len(attacked),
+        "model_utility_attacked": statistics.fmean(one.utility for one in attacked) if attacked else 0.0,
+        "model_asr": statistics.fmean(one.attacked for one in attacked) if attacked else 0.0,
+        "model_asked": statistics.fmean(one.asked > 0 for one in benign),
+    }
+    return figures, rows
 
 
 async def _benign(suites: Sequence[str], who: UserKind) -> list[Outcome]:

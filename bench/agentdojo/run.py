@@ -164,7 +164,8 @@ class _Element(BasePipelineElement):  # type: ignore[misc]
             waiting += await self._answered(approval, session, said)
             await suite.settled()
         await suite.settled()
-        if suite.skill.trusted is False:
+        if not suite.skill.trusted:  # the model plans: what it said is what the user reads
+            self.asked = len(shown)
             return "\n".join(said)
         self._count(case, shown, world)
         told_text = case.output if _all_read(self.plain, world) else ""
