@@ -48,8 +48,8 @@ def main() -> None:
     logging.disable(logging.WARNING)
     loud = not options.json
     if options.model:
-        figures, rows = asyncio.run(_with_model(options.model, options.pairs, loud=loud))
-        report("agentdojo", figures, rows=rows, only_json=options.json)
+        measured, each = asyncio.run(_with_model(options.model, options.pairs, loud=loud))
+        report("agentdojo", measured, rows=each, only_json=options.json)
         return
     benign = {who: asyncio.run(_benign(options.suites, who)) for who in ("careful", "no")}
     attacked: dict[str, list[Pair]] = {}
