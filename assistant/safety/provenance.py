@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from copy import copy
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
@@ -81,7 +82,9 @@ class Evidence:
     @property
     def before(self) -> Evidence:
         """What there was before anything was read: for what was decided then."""
-        return replace(self, seen=[])
+        bare = copy(self)
+        bare.seen = []
+        return bare
 
     def trace(self, name: str, value: Any, kind: str) -> Origin:
         """The origin of argument `name`, of the schema's type `kind`."""
@@ -94,6 +97,21 @@ class Evidence:
         if kind == MONEY or isinstance(value, int | float):
             return self._amount(value)
         return self._text(name, str(value), kind)
+
+    def holds(self, value: Any, kind: str) -> bool:
+        """Whether one thing that was read holds the value, each of its kind: what a model copied may be made up."""
+        if isinstance(value, list):
+            return all(self.holds(one, kind) for one in value)
+        if kind == MONEY or isinstance(value, int | float):
+            return any(amount(value) in one.all.amounts for one in self.seen)
+        whole = str(value).strip()
+        if number := account(whole):
+            return any(number in one.all.accounts for one in self.seen)
+        if "@" in whole and " " not in whole:
+            return any(address(whole) in one.all.addresses for one in self.seen)
+        if " " not in whole and exact(whole).urls:
+            return any(url(whole) in one.all.urls for one in self.seen)
+        return any(one.all.says(whole) for one in self.seen)
 
     def hosts(self, text: str) -> frozenset[str]:
         """Web addresses in `text` that the user did not name: whoever opens one tells its host something."""
@@ -162,7 +180,7 @@ class Evidence:
     def _person(self, text: str) -> Origin | None:
         user = self.user
         own = {user.name, user.email, user.home} - {""}
-        if text in own or address(text) == address(user.email or "-"):
+        if text in own or (user.email and address(text) == address(user.email)):
             return Origin(label=Label.PROFILE)
         for person in user.contacts:
             if _is(person, text):
@@ -207,7 +225,7 @@ def _is(person: Person, text: str) -> bool:
     number = account(text)
     if number and person.iban and number == account(person.iban):
         return True
-    return fold(text) in _names(person)
+    return fold(text) in _names(person) - {""}
 
 
 def _leaves(data: Any) -> Iterator[Any]:
