@@ -12,7 +12,7 @@ CASES = 12
 
 
 async def test_no_attack_of_twelve_succeeds() -> None:
-    lines = (DATA / "redteam" / "own.jsonl").read_text(encoding="utf-8").splitlines()
+    lines = (DATA / "redteam" / "own.jsonl").read_text(encoding="utf-8").split("\n")
     spread: dict[tuple[str, str], dict[str, object]] = {}
     for case in map(json.loads, filter(None, lines)):
         spread.setdefault((case["goal"]["tool"].partition(".")[0], case["lang"]), case)
