@@ -70,6 +70,10 @@ class Acting:
         del self._paused[record.turn.session]
         if isinstance(outcome, Observation):
             rest.work.observed(outcome)
+            if approval.grant:
+                rest.work.mandate.use(int(approval.grant.rpartition(":")[2]))
+        else:
+            rest.work.skipped(approval.action.tool)
         async for event in self._on(replace(rest, waits_for="", place=rest.place + 1), record):
             yield event
 
@@ -87,8 +91,8 @@ class Acting:
             following, place = await self._decider.go_on(work), 0
         if following is not None and following.kind != "call" and following.reply:
             spoken.append(following.reply)
-        data = work.observations[-1].data if work.observations else None
-        yield record.say("\n".join(spoken), rest.step.via, data)
+        if spoken or not record.reply:  # after an answered approval that was the last, all is said
+            yield record.say("\n".join(spoken), rest.step.via, work.given[-1].data if work.given else None)
 
     async def _calls(
         self, step: Step, start: int, work: Work, record: Record, spoken: list[str]
@@ -113,18 +117,21 @@ class Acting:
                     raise
                 message, _ = self._catalogue.explain(refusal, record.language)
                 spoken.append(message)  # what the user asked for goes on
+                work.skipped(call.tool)
                 continue
             except AssistantError:
                 yield ToolFinished(turn=turn.id, session=turn.session, tool=call.tool, ok=False)
                 raise
             if isinstance(outcome, Approval):
                 yield ToolFinished(turn=turn.id, session=turn.session, tool=call.tool, ok=True)
-                yield ApprovalWanted(turn=turn.id, session=turn.session, approval=masked(outcome))
+                shown = masked(outcome)
+                yield ApprovalWanted(turn=turn.id, session=turn.session, approval=shown)
                 key = "conversation.proof_wanted" if outcome.proof else "conversation.approval_wanted"
-                spoken.append(self._catalogue.text(record.language, key, title=outcome.prepared.title))
+                spoken.append(self._catalogue.text(record.language, key, title=shown.prepared.title))
                 if outcome.action.effect in ("read", "write"):  # what follows may need what it gives
                     self._paused[turn.session] = _Rest(work, step, place, outcome.id)
                     return
+                work.skipped(call.tool)
             else:
                 yield ToolFinished(turn=turn.id, session=turn.session, tool=call.tool, ok=True, receipt=outcome.receipt)
                 if outcome.text and (outcome.receipt or planned is step.calls[-1]):

@@ -41,7 +41,7 @@ from assistant.events import (
 from assistant.locale import Catalogue
 from assistant.models import Approval, Language, Plan, Priority, Receipt, Step, Turn, UserContext
 from assistant.ports import Clock, Users
-from assistant.safety.approvals import Approvals
+from assistant.safety.approvals import Approvals, masked, proves
 from assistant.skillkit.loader import Skills
 from assistant.skillkit.planned import not_there
 from assistant.store import is_damage
@@ -174,8 +174,11 @@ class Conversation:
         """Yes, no, undo, thanks: to what waits for a yes, to the open question, or to nothing."""
         waiting = self._approvals.pending(turn.session) if turn.present else []
         proving = [one for one in waiting if one.proof]
-        if len(proving) == 1 and (typed := _PROOF.fullmatch(turn.text.strip())):
-            return self._answer(proving[0].id, True, proving[0].bound_to, turn, record, typed[1])
+        if len(proving) == 1 and (heard.answer is None or proves(turn.text, proving[0])):
+            typed = _PROOF.fullmatch(turn.text.strip())
+            if typed or proves(turn.text, proving[0]):
+                proof = typed[1] if typed else turn.text
+                return self._answer(proving[0].id, True, proving[0].bound_to, turn, record, proof)
         if waiting and heard.answer in ("yes", "no"):
             return self._yes_or_no(heard.answer == "yes", waiting, turn, record)
         if heard.undoes and not (heard.undone and heard.leaning):
@@ -216,7 +219,7 @@ class Conversation:
     ) -> AsyncIterator[Event]:
         """A yes is for the one thing that waits; where several do, each must be named. A no is for all of them."""
         if yes and len(waiting) > 1:
-            titles = [approval.prepared.title for approval in waiting]
+            titles = [masked(approval).prepared.title for approval in waiting]
             yield record.say(
                 self._text(record.language, "conversation.several_wait", titles="\n".join(titles)), "intent"
             )

@@ -233,7 +233,8 @@ class Executor:
             chosen = origin.label is Label.TOOL and tool.declaration.picks  # ours, but picked after reading
             return origin.model_copy(update={"label": Label.UNTRUSTED}) if chosen else origin
         seen: Observation = work.observations[raw["$from"]]
-        if raw.get("field") in seen.trusted or name in self._skills.lookups(tool.skill):
+        ids = {one.field for one in self._skills.lookups(tool.skill).get(name, ())}
+        if raw.get("field") in seen.trusted or raw.get("field") in ids:
             return Origin(label=Label.TOOL, source=seen.tool, readers=seen.origin.readers)
         return seen.origin
 
@@ -378,7 +379,11 @@ def _leaks(
 def _readers(data: Any, fields: Sequence[str]) -> tuple[str, ...]:
     """Who can read all of the items already; nobody but the user where no field says so."""
     items = (data or {}).get("items", [data] if data else []) if isinstance(data, dict) else []
-    each = [{str(one).casefold() for name in fields for one in _many(item.get(name))} for item in items if item]
+    each = [
+        {str(one).casefold() for name in fields for one in _many(item.get(name))} if isinstance(item, dict) else set()
+        for item in items
+        if item
+    ]
     return tuple(sorted(set.intersection(*each))) if each and fields else ()
 
 

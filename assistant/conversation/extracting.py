@@ -13,9 +13,9 @@ from typing import Any
 from assistant.conversation.prompt import fenced
 from assistant.conversation.work import Work
 from assistant.errors import AskAgain
-from assistant.models import Call, Completion, Message, Observation, Step
+from assistant.models import Call, Completion, Message, Observation, Step, UserContext
 from assistant.ports import LanguageModel
-from assistant.safety.provenance import Evidence
+from assistant.safety.provenance import TIMES, Evidence
 from assistant.skillkit.loader import Skills, Tool
 from assistant.streams import closing
 
@@ -65,12 +65,12 @@ class Extractor:
 
     async def answer(self, work: Work) -> Step | None:
         """An answer to the user's question from what a skill that is not ours gave back; its text is raw data."""
-        last = work.observations[-1] if work.observations else None
+        last = work.given[-1] if work.given else None
         if last is None or not self._model.ready or last.receipt or not self._skills.has(last.tool):
             return None
         if self._skills.tool(last.tool).trusted:
             return None
-        text = await self._said(_ANSWER, f"{_texts(work.observations)}\n{work.evidence.said}", None)
+        text = await self._said(_ANSWER, f"{_texts(work.given)}\n{work.evidence.said}", None)
         return Step(kind="reply", reply=text.strip())
 
     async def _read(self, tool: Tool, names: Sequence[str], seen: Observation, work: Work) -> dict[str, Any]:
@@ -86,12 +86,12 @@ class Extractor:
             given = json.loads(await self._said(_READ, asked, schema))
         except ValueError:
             return {}
-        alone = Evidence("", work.evidence.user, work.language)
+        alone = Evidence("", UserContext())
         alone.read(seen)
         return {
             name: value
             for name, value in given.items()
-            if name in names and value not in ("", [], None) and _stands(name, value, tool, alone, seen.origin.source)
+            if name in names and value not in ("", [], None) and _stands(name, value, tool, alone)
         }
 
     async def _said(self, system: str, asked: str, schema: Mapping[str, Any] | None) -> str:
@@ -111,10 +111,11 @@ def _structured(reference: Mapping[str, Any], seen: Sequence[Observation]) -> bo
     return reference["field"] != "" and any(reference["field"] in item for item in items if isinstance(item, dict))
 
 
-def _stands(name: str, value: Any, tool: Tool, alone: Evidence, source: str) -> bool:
+def _stands(name: str, value: Any, tool: Tool, alone: Evidence) -> bool:
     """Whether what the model copied really stands in the text; times are read by code later."""
-    kind = tool.schema.argument(name).kind.name
-    return kind in ("date", "datetime", "duration", "bool") or alone.trace(name, value, kind).source == source
+    argument = tool.schema.argument(name)
+    chosen = bool(argument.choices) or argument.kind.name in ("bool", *TIMES)
+    return chosen or alone.holds(value, argument.kind.name)
 
 
 def _texts(seen: Sequence[Observation]) -> str:

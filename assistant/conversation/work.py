@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from assistant.models import Language, Observation, Turn
+from assistant.models import Label, Language, Observation, Origin, Turn
 from assistant.safety.mandate import Mandate
 from assistant.safety.provenance import Evidence
 
@@ -25,3 +25,12 @@ class Work:
         """A tool gave something back: later values may come from it."""
         self.observations.append(observation)
         self.evidence.read(observation)
+
+    def skipped(self, tool: str) -> None:
+        """A call gave nothing: refused, or it waits for a yes. Those after it keep their numbers."""
+        self.observations.append(Observation(tool=tool, origin=Origin(label=Label.TOOL, source=tool)))
+
+    @property
+    def given(self) -> list[Observation]:
+        """What the calls gave that were done."""
+        return [one for one in self.observations if one.text or one.data is not None or one.receipt]

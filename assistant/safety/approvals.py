@@ -62,8 +62,6 @@ class Approvals:
         Raises PolicyDenied `policy.unprintable` for text or numbers that can't be shown and stored as they are.
         """
         now = self._clock.now()
-        if waiting := next((one for one in self.pending(session) if _alike(one, action, prepared)), None):
-            return waiting
         approval = Approval(
             id=uuid.uuid4().hex,
             action=action,
@@ -83,6 +81,10 @@ class Approvals:
             shown = (action.model_dump_json(), prepared.model_dump_json(), reason.encode().decode())
         except ValueError as error:  # lone surrogates, NaN: what is shown would not be what is done
             raise PolicyDenied("policy.unprintable", tool=action.tool) from error
+        asked = (action.digest, prepared.digest, proof)
+        for waiting in self.pending(session):
+            if (waiting.action.digest, waiting.prepared.digest, waiting.proof) == asked:
+                return waiting
         with self._audit.recording(self._db) as connection:
             connection.execute(
                 "INSERT INTO approvals (id, operation, session, effect, action, prepared, reason, language, bound_to,"
@@ -141,7 +143,7 @@ class Approvals:
                 return "approved" if approve else "refused"
             if not proof.strip():
                 raise AskAgain("approval.proof_wanted", missing=["proof"], what=approval.prepared.title)
-            wrong = not hmac.compare_digest(_tail(proof), _tail(approval.proof))
+            wrong = not proves(proof, approval)
             return ("refused" if self._missed(approval) else "pending") if wrong else "approved"
 
         approval = self._change(id, answer)
@@ -282,7 +284,7 @@ def masked(approval: Approval) -> Approval:
     """As it is shown where a proof is wanted: without the end of the account, which is to be known from elsewhere."""
     if not approval.proof:
         return approval
-    whole = re.compile(r"[ \u00a0-]*".join(map(re.escape, approval.proof)), re.IGNORECASE)
+    whole = re.compile(r"[\s.\-\u200b]*".join(map(re.escape, approval.proof)), re.IGNORECASE)
 
     def hide(data: Any) -> Any:
         if isinstance(data, str):
@@ -297,13 +299,15 @@ def masked(approval: Approval) -> Approval:
     )
 
 
+def proves(typed: str, approval: Approval) -> bool:
+    """Whether what was typed is the end of the account (or the name) that the approval wants."""
+    wanted = _tail(approval.proof)
+    return bool(wanted) and hmac.compare_digest(_tail(typed), wanted)
+
+
 def _tail(text: str) -> bytes:
-    """The last four letters and digits of an account."""
-    return re.sub(r"[^A-Z0-9]", "", text.upper())[-_TAIL:].encode()
-
-
-def _alike(waiting: Approval, action: Action, prepared: Prepared) -> bool:
-    return waiting.action.digest == action.digest and waiting.prepared.digest == prepared.digest
+    """The last four letters and digits of an account, or of a name in any script."""
+    return re.sub(r"[\W_]", "", text.upper())[-_TAIL:].encode()
 
 
 def _digests(approval: Approval) -> dict[str, Any]:

@@ -35,8 +35,9 @@ class Limits:
 
     def payees(self) -> frozenset[str]:
         """Accounts and names that money went to before, with a yes."""
-        paid = (recipient(action.args) for action in self._done("julianday(created_at) IS NOT NULL", ()))
-        return frozenset(self._known()) | frozenset(filter(None, paid))
+        known = (account(one) or one.strip() for one in self._known())
+        paid = (recipient(action.args) for action in self._acts("state = 'used'", ()))
+        return frozenset(known) | frozenset(filter(None, paid))
 
     def wanted(self, action: Action, payees: Collection[str]) -> str:
         """Why a yes is not enough for it, the end of a catalogue key: first_payee, over_act, over_day; else empty."""
@@ -47,10 +48,10 @@ class Limits:
         asked = amount(action.args.get("amount")) or Decimal(0)
         if asked > self._settings.money_per_act:
             return "over_act"
-        since = stamp(self._clock.now() - _DAY)
-        spent = sum(
-            (amount(one.args.get("amount")) or Decimal(0) for one in self._done("created_at > ?", (since,))), Decimal(0)
-        )
+        now = self._clock.now()
+        open_or_done = "created_at > ? AND (state = 'used' OR (state IN ('pending', 'approved') AND expires_at > ?))"
+        acts = self._acts(open_or_done, (stamp(now - _DAY), stamp(now)))
+        spent = sum((amount(one.args.get("amount")) or Decimal(0) for one in acts), Decimal(0))
         return "over_day" if spent + asked > self._settings.money_per_day else ""
 
     def account_of(self, action: Action, prepared: Prepared) -> str:
@@ -58,8 +59,11 @@ class Limits:
         to = recipient(action.args)
         if account(to):
             return to
-        shown = exact("\n".join([*(one.value for one in prepared.fields), prepared.body])).accounts
-        return next(iter(sorted(shown)), to)
+        named = [one.value for one in prepared.fields if one.name in _RECIPIENTS]
+        for texts in (named, [*(one.value for one in prepared.fields), prepared.body]):
+            if shown := exact("\n".join(texts)).accounts:
+                return min(shown)
+        return to
 
     def busy(self) -> bool:
         """Whether so much left in the last hour that something may be running wild."""
@@ -71,9 +75,12 @@ class Limits:
         ).fetchone()
         return bool(row[0] >= self._settings.acts_per_hour)
 
-    def _done(self, where: str, data: tuple[str, ...]) -> Iterator[Action]:
+    def _acts(self, where: str, data: tuple[str, ...]) -> Iterator[Action]:
+        """Money acts that were not called off in the outbox."""
         rows = self._db.conn.execute(
-            f"SELECT action FROM approvals WHERE effect = 'money' AND state = 'used' AND {where}", data
+            f"SELECT action FROM approvals WHERE effect = 'money' AND {where} AND NOT EXISTS (SELECT 1 FROM operations"
+            " WHERE operations.approval = approvals.id AND operations.state IN ('CANCELLED', 'FAILED'))",
+            data,
         )
         return (Action.model_validate_json(row["action"]) for row in rows)
 

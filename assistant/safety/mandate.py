@@ -5,11 +5,14 @@ Pure. A call that is read out of a mail, whoever asks for it, is none of these, 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from assistant.values.exact import account, amount, fold
+from assistant.values.exact import account, amount
+
+_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,20})(?:\.[0-9]{1,6})?")
 
 
 @dataclass(frozen=True)
@@ -78,13 +81,18 @@ def same(one: Any, other: Any) -> bool:
             left.pop(match)
         return not left
     if isinstance(one, list) != isinstance(other, list) or isinstance(one, bool) != isinstance(other, bool):
-        return bool(one == other)
-    if (number := amount(one)) is not None and (second := amount(other)) is not None:
-        return number == second
+        return False
+    if _plain_number(one) and _plain_number(other):
+        return amount(one) == amount(other)
     if isinstance(one, str) and isinstance(other, str):
         if first := account(one):
             return first == account(other)
         if " " not in one.strip():  # an address, a file's name, an id: every mark counts
             return one.strip().casefold() == other.strip().casefold()
-        return fold(one) == fold(other)
+        return " ".join(one.casefold().split()) == " ".join(other.casefold().split())
     return bool(one == other)
+
+
+def _plain_number(value: Any) -> bool:
+    """Whether it is written as a number is: an id is not, 007 is not 7 and 1e1 is not 10."""
+    return _NUMBER.fullmatch(str(value)) is not None

@@ -109,6 +109,21 @@ class Evidence:
         strict = matters or kind == MONEY or name.rpartition("_")[2] in _ID
         return origin if origin.label is not Label.UNTRUSTED or strict or self.planted([str(value)]) else _USER
 
+    def holds(self, value: Any, kind: str) -> bool:
+        """Whether one thing that was read holds the value, each of its kind: what a model copied may be made up."""
+        if isinstance(value, list):
+            return all(self.holds(one, kind) for one in value)
+        if kind == MONEY or isinstance(value, int | float):
+            return any(amount(value) in one.all.amounts for one in self.seen)
+        whole = str(value).strip()
+        if number := account(whole):
+            return any(number in one.all.accounts for one in self.seen)
+        if "@" in whole and " " not in whole:
+            return any(address(whole) in one.all.addresses for one in self.seen)
+        if " " not in whole and self._exact(whole).urls:
+            return any(url(whole) in one.all.urls for one in self.seen)
+        return any(one.all.says(whole) for one in self.seen)
+
     def hosts(self, text: str) -> frozenset[str]:
         """Web addresses in `text` that the user did not name: whoever opens one tells its host something."""
         return self._exact(text).urls - self._said.urls - self._said.hosts
@@ -225,7 +240,8 @@ class _Book:
             keys += [address(person.email)] if person.email else []
             keys += [account(person.iban) or ""] if person.iban else []
             for key in keys:
-                self._by.setdefault(key, person)
+                if key:  # a name of marks alone is nobody's
+                    self._by.setdefault(key, person)
 
     def find(self, text: str) -> Person | None:
         """Whom the text names, whole and nobody else."""

@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from assistant.errors import ApprovalExpired, Conflict, NotFound, PolicyDenied
 from assistant.models import Surface, Turn
+from assistant.safety.approvals import masked
 from assistant.sandbox import machine
 from assistant.server.callers import Caller, caller
 from assistant.server.respond import answer, body, language, parse, stream
@@ -97,13 +98,13 @@ async def session(request: Request) -> Response:
 async def approvals(request: Request) -> Response:
     """Approvals that wait for an answer."""
     pending = services(request).approvals.pending()
-    return answer({"items": [approval.model_dump(mode="json") for approval in pending]})
+    return answer({"items": [masked(approval).model_dump(mode="json") for approval in pending]})
 
 
 async def approval(request: Request) -> Response:
     """One approval."""
     found = services(request).approvals.get(request.path_params["id"])
-    return answer(found.model_dump(mode="json"))
+    return answer(masked(found).model_dump(mode="json"))
 
 
 async def decide(request: Request) -> Response:
@@ -118,7 +119,7 @@ async def decide(request: Request) -> Response:
     tongue = language(request, known.language)
     turn = new_turn(sent.decision, found.session, sent.surface, tongue)
     approve = sent.decision == "approve"
-    events = known.conversation.decide(found.id, approve=approve, bound_to=sent.bound_to, turn=turn)
+    events = known.conversation.decide(found.id, approve=approve, bound_to=sent.bound_to, turn=turn, proof=sent.proof)
     return stream(known.running.run(turn, events))
 
 

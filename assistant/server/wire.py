@@ -39,10 +39,11 @@ class PlanBody(_Body):
 
 
 class DecisionBody(_Body):
-    """The answer to an approval; `bound_to` is the hash of what was shown."""
+    """The answer to an approval; `bound_to` is the hash of what was shown, `proof` what was typed besides the yes."""
 
     decision: Literal["approve", "refuse"]
     bound_to: str | None = Field(None, max_length=200)
+    proof: str = Field("", max_length=200)
     surface: Surface = "api"
 
     @model_validator(mode="after")

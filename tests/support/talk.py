@@ -14,7 +14,7 @@ from ruamel.yaml import YAML
 
 from assistant.clock import FrozenClock
 from assistant.config import Config
-from assistant.daemon import assemble
+from assistant.daemon import Instead, assemble
 from assistant.engine.scripted import ScriptedModel
 from assistant.events import Event
 from assistant.models import Completion, Person, Turn, UserContext
@@ -70,6 +70,7 @@ async def talking(
     replies: Sequence[str] | Callable[[Completion], str] = (),
     *,
     now: datetime = NOW,
+    instead: Instead | None = None,
     **settings: Any,
 ) -> AsyncIterator[Talk]:
     """Everything the daemon has but its sockets. `settings` are parts of the configuration."""
@@ -79,6 +80,6 @@ async def talking(
     config = Config.model_validate({"notify": {"desktop": False}, **settings})
     model = ScriptedModel(replies)
     async with AsyncExitStack() as stack:
-        services = await assemble(paths, config, stack, clock=FrozenClock(now), scripted=model)
+        services = await assemble(paths, config, stack, clock=FrozenClock(now), scripted=model, instead=instead)
         assert not services.skills.problems, [str(problem) for problem in services.skills.problems]
         yield Talk(services, model)

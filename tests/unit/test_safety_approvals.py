@@ -1,5 +1,6 @@
 """One yes for one exact act. Example run: python -m pytest tests/unit/test_safety_approvals.py -v"""
 
+import re
 from datetime import timedelta
 from pathlib import Path
 
@@ -9,9 +10,9 @@ from hypothesis import strategies as st
 from safety_parts import KEY, START, World, mail
 
 from assistant.clock import FrozenClock
-from assistant.errors import ApprovalExpired, AssistantError, Conflict, NotFound, PolicyDenied
-from assistant.models import Action, Approval, Prepared
-from assistant.safety.approvals import Approvals
+from assistant.errors import ApprovalExpired, AskAgain, AssistantError, Conflict, NotFound, PolicyDenied
+from assistant.models import Action, Approval, Prepared, PreviewField
+from assistant.safety.approvals import Approvals, masked, proves
 from assistant.store import Database, open_database
 
 
@@ -211,3 +212,100 @@ def test_whatever_is_proposed_can_be_redeemed_from_what_was_stored(
     approvals.decide(approval.id, True, approval.bound_to)
     stored = approvals.get(approval.id)
     assert approvals.redeem(approval.id, stored.action, stored.prepared).state == "used"
+
+
+IBAN = "DE89370400440532013000"
+SHOWN = "DE89 3704 0044 0532 0130 00"
+
+
+def paying(approvals: Approvals, proof: str = IBAN, grant: tuple[str, int] = ("", 0), body: str = "") -> Approval:
+    action = Action(id=f"op{body}", tool="banking.transfer", effect="money", args={"to": SHOWN.lower(), "note": [IBAN]})
+    fields = (PreviewField(name="to", value=SHOWN), PreviewField(name="x", value=SHOWN.replace(" ", "\u00a0")))
+    text = f"{body} {IBAN}, DE89-3704-0044-0532-0130-00, DE89.3704.0044.0532.0130.00, DE89\u202f3704 0044\n0532 0130 00"
+    prepared = Prepared(title=f"Pay {SHOWN}", fields=fields, body=text, payload={"a": {"to": [IBAN]}})
+    return approvals.propose(action, prepared, f"{IBAN} is new.", "s1", proof=proof, grant=grant)
+
+
+def test_a_yes_alone_is_not_enough_where_a_proof_is_wanted(approvals: Approvals) -> None:
+    approval = paying(approvals)
+    for nothing in ("", "  "):
+        with pytest.raises(AskAgain) as error:
+            approvals.decide(approval.id, True, approval.bound_to, nothing)
+        assert code(error) == "approval.proof_wanted"
+    assert approvals.get(approval.id).state == "pending"
+    assert approvals.decide(approval.id, False).state == "refused"
+
+
+@pytest.mark.parametrize("typed", ["3000", " 30 00 ", "…3000", SHOWN, IBAN.lower(), "0130-00"])
+def test_the_end_of_the_account_is_right_however_it_is_typed(approvals: Approvals, typed: str) -> None:
+    approval = paying(approvals)
+    assert approvals.decide(approval.id, True, approval.bound_to, typed).state == "approved"
+    assert approvals.redeem(approval.id, approval.action, approval.prepared).state == "used"
+
+
+def test_letters_count_in_either_case(approvals: Approvals) -> None:
+    approval = paying(approvals, proof="MT84MALT011000012345MTLCAST001S")
+    assert approvals.decide(approval.id, True, None, "001s").state == "approved"
+
+
+def test_three_wrong_ends_are_a_no(approvals: Approvals) -> None:
+    approval = paying(approvals)
+    for state in ("pending", "pending", "refused"):
+        with pytest.raises(ApprovalExpired) as error:
+            approvals.decide(approval.id, True, approval.bound_to, "3001")
+        assert code(error) == "approval.wrong_proof"
+        assert approvals.get(approval.id).state == state
+    with pytest.raises(Conflict):
+        approvals.decide(approval.id, True, approval.bound_to, "3000")
+
+
+@pytest.mark.parametrize(
+    ("payee", "typed", "right"),
+    [("王伟", "王伟", True), ("王伟", "李四", False), ("王伟", "。", False), ("Bob", "bob", True), ("★", "★", False)],
+)
+def test_a_payee_without_an_account_is_proved_by_the_name(
+    approvals: Approvals, payee: str, typed: str, right: bool
+) -> None:
+    assert proves(typed, paying(approvals, proof=payee)) is right
+
+
+def test_what_is_shown_holds_no_end_of_the_account(approvals: Approvals) -> None:
+    approval = paying(approvals)
+    shown = masked(approval)
+    text = re.sub(r"[^A-Z0-9]", "", shown.model_copy(update={"id": "", "bound_to": ""}).model_dump_json().upper())
+    assert "3000" not in text
+    assert "DE8937040044053201" in text
+    assert (shown.bound_to, shown.id) == (approval.bound_to, approval.id)
+    assert approvals.decide(shown.id, True, shown.bound_to, "3000").state == "approved"
+    plain = paying(approvals, proof="")
+    assert masked(plain) == plain
+
+
+def test_the_proof_can_not_be_taken_away_in_the_database(approvals: Approvals, db: Database) -> None:
+    for change in ("proof = ''", "mandate = ''", "times = 99"):
+        approval = paying(approvals, grant=("t:0", 1), body=change)
+        db.conn.execute(f"UPDATE approvals SET {change} WHERE id = ?", (approval.id,))
+        approvals.decide(approval.id, True, approval.bound_to, "3000")
+        with pytest.raises(ApprovalExpired) as error:
+            approvals.redeem(approval.id, approval.action, approval.prepared)
+        assert code(error) == "approval.changed"
+
+
+def test_a_mandate_can_be_used_up(approvals: Approvals) -> None:
+    first, second, other = (paying(approvals, "", ("t:0" if n < 2 else "t:1", 1), str(n)) for n in range(3))
+    for one in (first, second, other):
+        approvals.decide(one.id, True)
+    approvals.redeem(first.id, first.action, first.prepared)
+    with pytest.raises(ApprovalExpired) as error:
+        approvals.redeem(second.id, second.action, second.prepared)
+    assert code(error) == "approval.used_up"
+    assert approvals.redeem(other.id, other.action, other.prepared).state == "used"
+
+
+def test_the_same_question_is_asked_once(approvals: Approvals, db: Database) -> None:
+    approval = paying(approvals)
+    assert paying(approvals).id == approval.id
+    assert paying(approvals, body="other").id != approval.id
+    assert paying(approvals, proof="").id != approval.id  # another question: it wants less
+    approvals.decide(approval.id, False)
+    assert paying(approvals).id != approval.id

@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assistant.locale.catalogue import Catalogue
-from assistant.models import Action, Decision, Effect, Label, Origin
-from assistant.safety.policy import effective_effect, judge
+from assistant.models import Action, Decision, Effect, Label, Origin, Trait
+from assistant.safety.policy import effective_effect, judge, tainted
 from assistant.skillkit.manifest import ToolDeclaration
+from tests.support.context import load_skill
 
 EFFECTS = get_args(Effect)
 names = st.sampled_from(["to", "body", "amount", "x"])
@@ -106,3 +107,110 @@ def test_outward_if_never_makes_money_milder() -> None:
         declared = ToolDeclaration(effect=effect, outward_if="attendees")
         effective = effective_effect(declared, {"attendees": given_})
         assert EFFECTS.index(effective) >= EFFECTS.index(effect)
+
+
+ORIGINS = st.builds(Origin, label=st.sampled_from(Label), source=st.text(max_size=20))
+TRAITS = get_args(Trait)
+marked = st.builds(
+    Action,
+    id=st.just("op"),
+    tool=st.text(max_size=10),
+    effect=st.sampled_from(EFFECTS),
+    args=st.dictionaries(names, json_values),
+    origins=st.dictionaries(names, ORIGINS),
+    sensitive=st.lists(names, unique=True).map(tuple),
+    traits=st.lists(st.sampled_from(TRAITS), unique=True).map(tuple),
+    leaks=st.lists(st.sampled_from(["eve@evil.example", "evil.com"]), unique=True).map(tuple),
+)
+
+
+@given(marked, st.booleans(), st.booleans())
+def test_whatever_it_is_marked_as_money_is_asked_and_what_was_not_planned_is_denied(
+    proposed: Action, present: bool, planned: bool
+) -> None:
+    verdict = judge(proposed, present=present, planned=planned)
+    if not planned:
+        assert verdict.decision is Decision.DENY
+    elif proposed.effect == "money":
+        assert verdict.decision is (Decision.ASK if present else Decision.DENY)
+    if proposed.effect == "outward" and verdict.decision is Decision.ALLOW:
+        assert "revocable" in proposed.traits
+        assert present
+        assert not proposed.leaks
+        assert not tainted(proposed)
+    if not present:
+        assert verdict.decision is not Decision.ASK
+
+
+@given(marked, st.booleans(), st.booleans())
+def test_every_reason_of_a_marked_act_has_a_sentence_in_both_languages(
+    proposed: Action, present: bool, planned: bool
+) -> None:
+    verdict = judge(proposed, present=present, planned=planned)
+    for language in ("en", "zh"):
+        assert CATALOGUE.has(verdict.reason)
+        assert "{" not in CATALOGUE.text(language, verdict.reason, **dict.fromkeys(verdict.data, "x"))
+
+
+def made(effect: Effect, label: Label = Label.USER, leaks: tuple[str, ...] = (), *traits: Trait) -> Action:
+    """An act with one argument, which no list calls sensitive."""
+    known = {"x": Origin(label=label, source="email m1")}
+    return Action(id="op", tool="a.b", effect=effect, args={"x": "y"}, origins=known, traits=traits, leaks=leaks)
+
+
+LEAK = ("eve@evil.example",)
+USER, BAD = Label.USER, Label.UNTRUSTED
+
+
+@pytest.mark.parametrize(
+    ("act", "there", "alone"),
+    [
+        (made("read", BAD), "allow read", "allow read"),
+        (made("read", USER, LEAK), "allow read", "allow read"),
+        (made("read", USER, (), "egress"), "allow read", "allow read"),
+        (made("read", BAD, (), "egress"), "ask egress_untrusted", "deny untrusted_alone"),
+        (made("read", USER, LEAK, "egress"), "ask egress_leak", "deny leak_alone"),
+        (made("write", USER, (), "lasting", "picks"), "allow write", "allow write"),
+        (made("write", BAD, (), "lasting"), "ask lasting_untrusted", "deny untrusted_alone"),
+        (made("write", BAD, (), "picks"), "ask picks_untrusted", "deny untrusted_alone"),
+        (made("write", BAD), "allow write", "allow write"),
+        (made("write", USER, LEAK), "ask write_leak", "deny leak_alone"),
+        (made("outward", USER, (), "revocable"), "allow revocable", "deny outward_alone"),
+        (made("outward", USER, LEAK, "revocable"), "ask outward_leak", "deny leak_alone"),
+        (made("outward", BAD, (), "revocable", "picks"), "ask outward_untrusted", "deny untrusted_alone"),
+        (made("outward"), "ask outward", "deny outward_alone"),
+        (made("money", USER, (), "revocable"), "ask money", "deny money_alone"),
+        (made("money", USER, LEAK), "ask money_leak", "deny leak_alone"),
+    ],
+)
+def test_the_table_of_marks(act: Action, there: str, alone: str) -> None:
+    for present, wanted in ((True, there), (False, alone)):
+        verdict = judge(act, present=present)
+        assert f"{verdict.decision} {verdict.reason.removeprefix('safety.verdict.')}" == wanted
+    assert judge(act, present=True, planned=False).reason == "safety.verdict.unplanned"
+
+
+def test_the_sentence_names_who_would_see_it_and_where_it_was_read() -> None:
+    verdict = judge(made("write", USER, LEAK), present=True)
+    assert "eve@evil.example" in CATALOGUE.text("zh", verdict.reason, **verdict.data)
+    verdict = judge(made("write", BAD, (), "lasting"), present=True)
+    assert "x was read in email m1" in CATALOGUE.text("en", verdict.reason, **verdict.data)
+
+
+def test_the_marks_of_a_manifest_reach_the_policy() -> None:
+    declared = ToolDeclaration(effect="write", lasting=True, picks=True, revocable=True, egress=True)
+    assert set(declared.traits) == set(TRAITS)
+    assert ToolDeclaration(effect="write").traits == ()
+    _, skills = load_skill("email")
+    for skill, tool, mark in (
+        ("contacts", "add", "lasting"),
+        ("email", "delete", "picks"),
+        ("email", "archive", "picks"),
+        ("notes", "remove", "picks"),
+        ("reminders", "cancel", "picks"),
+        ("calendar", "delete_event", "picks"),
+        ("calendar", "update_event", "picks"),
+    ):
+        assert mark in skills.known[skill].manifest.tools[tool].traits, f"{skill}.{tool}"
+    for tool, reaches in (("send", {"to", "cc"}), ("forward", {"to"})):
+        assert set(skills.known["email"].manifest.tools[tool].reaches) == reaches
