@@ -254,7 +254,7 @@ class Conversation:
         decided = self._approvals.decide(approval, approve, bound_to, proof)
         if not approve:
             yield record.say(
-                self._text(record.language, "conversation.refused", title=decided.prepared.title), "intent"
+                self._text(record.language, "conversation.refused", title=masked(decided).prepared.title), "intent"
             )
         else:
             done = await self.executor.approve(decided)
