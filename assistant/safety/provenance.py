@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from copy import copy
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
@@ -81,7 +82,9 @@ class Evidence:
     @property
     def before(self) -> Evidence:
         """What there was before anything was read: for what was decided then."""
-        return replace(self, seen=[])
+        before = copy(self)  # the user's words are not read again
+        before.seen = []
+        return before
 
     def trace(self, name: str, value: Any, kind: str) -> Origin:
         """The origin of argument `name`, of the schema's type `kind`."""

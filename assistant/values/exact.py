@@ -37,6 +37,7 @@ _MONEY_NEAR = re.compile(
 _PRONOUNS = frozenset("i me my mine you your yours we us our he him his she her they them their am are is".split())
 _PRONOUNS_ZH = re.compile("[我你您他她它]们?")
 _END = ".,;:!?。，；：！？、)]}>»”’\"'"
+_SPOKEN = 1000
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,10 @@ class Exact:
 
 
 def exact(text: str, *, spoken: str = "") -> Exact:
-    """Everything comparable in `text`. With `spoken`, a locale, also amounts in words: "fifty euros", 五十块."""
+    """Everything comparable in `text`. With `spoken`, a locale, also amounts in words: "fifty euros", 五十块.
+
+    Those only in the first of it: each takes a while to read, and who names a sum in words does not write pages first.
+    """
     urls = {url(one) for one in _URL.findall(text)}
     rest = _URL.sub(" ", text)
     addresses = frozenset(address(one) for one in _ADDRESS.findall(rest))
@@ -86,11 +90,12 @@ def exact(text: str, *, spoken: str = "") -> Exact:
     rest = _CARD.sub(" ", _ACCOUNT.sub(" ", rest))
     amounts = set(_amounts(rest))
     if spoken:
+        first = rest[:_SPOKEN]
         amounts |= {
-            one.value.amount.normalize() for one in find_money(rest, locale=spoken) if isinstance(one.value, Money)
+            one.value.amount.normalize() for one in find_money(first, locale=spoken) if isinstance(one.value, Money)
         }
         amounts |= {
-            one.value.value.normalize() for one in find_numbers(rest, locale=spoken) if isinstance(one.value, Number)
+            one.value.value.normalize() for one in find_numbers(first, locale=spoken) if isinstance(one.value, Number)
         }
     hosts = frozenset(host(one) for one in urls)
     return Exact(accounts, addresses, frozenset(urls), hosts, frozenset(amounts), f" {fold(text)} ")
