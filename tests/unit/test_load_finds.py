@@ -90,7 +90,13 @@ _PAGES = (
 
 async def test_pages_of_text_are_read_in_no_time(tmp_path: Path) -> None:
     async with talking(tmp_path, USER, lambda _: "reply: hm") as talk:
-        for words in ("what is Anna's email?", "who is it from?", "note that a is b", "安娜的邮箱是什么？", "hm, what?"):
+        for words in (
+            "what is Anna's email?",
+            "who is it from?",
+            "note that a is b",
+            "安娜的邮箱是什么？",
+            "hm, what?",
+        ):
             await talk.say(words)  # what is loaded at the first need
         for number, text in enumerate(_PAGES):
             started = time.process_time()
@@ -143,8 +149,8 @@ async def test_a_turn_that_is_stopped_ends_even_if_it_never_ran(runs_first: bool
     with bus.listen() as heard:
         stream = running.run(_turn(), _endless())
         first = asyncio.ensure_future(anext(stream))
-        while not running._tasks:
-            await asyncio.sleep(0)
+        await asyncio.sleep(0)  # the stream has begun, and with it the turn's task is made
+        assert running._tasks
         if runs_first:
             assert (await first).type == "turn-started"
         running.cancel("t1")
@@ -162,7 +168,7 @@ class _Line:
 
     def __init__(self, *sends: dict[str, Any]) -> None:
         self._sends = [{"type": "websocket.connect"}, *sends]
-        self.takes = asyncio.Event()
+        self.takes, self.open = asyncio.Event(), asyncio.Event()
         self.got: list[Any] = []
 
     async def run(self, bus: EventBus) -> None:
@@ -178,14 +184,14 @@ class _Line:
     async def _send(self, message: Any) -> None:
         if message["type"] == "websocket.send":
             await self.takes.wait()
+        self.open.set()
         self.got.append(message)
 
 
 async def test_who_reads_too_slowly_is_told_that_something_is_missing() -> None:
     bus, line = EventBus(), _Line()
     serving = asyncio.create_task(line.run(bus))
-    while not line.got:
-        await asyncio.sleep(0)
+    await asyncio.wait_for(line.open.wait(), 5)
     for number in range(1500):
         bus.publish(TurnDone(turn=str(number), session="s", ms=0, at=NOW))
     await asyncio.sleep(0.05)
