@@ -144,10 +144,10 @@ async def _receive(socket: WebSocket, services: Services, who: Caller) -> int:
     """Until the client goes or sends what is no text; gives the code to close with."""
     background: set[asyncio.Task[None]] = set()
     while True:
-        message = await socket.receive()
-        if message["type"] == "websocket.disconnect":
+        got = await socket.receive()
+        if got["type"] == "websocket.disconnect":
             return _GONE
-        raw = message.get("text")
+        raw = got.get("text")
         if raw is None:
             return _NO_TEXT
         try:

@@ -37,6 +37,8 @@ _MONEY_NEAR = re.compile(
 _PRONOUNS = frozenset("i me my mine you your yours we us our he him his she her they them their am are is".split())
 _PRONOUNS_ZH = re.compile("[我你您他她它]们?")
 _END = ".,;:!?。，；：！？、)]}>»”’\"'"
+_SCRIPTS = re.compile(r"(?<=[一-鿿])(?=[a-z0-9])|(?<=[a-z0-9])(?=[一-鿿])")
+_HAN_BEFORE = re.compile(r"^[一-鿿]+(?=[a-z0-9][\w.+-]*@)", re.IGNORECASE)
 _SPOKEN = 1000
 
 
@@ -83,7 +85,8 @@ def exact(text: str, *, spoken: str = "") -> Exact:
     """
     urls = {url(one) for one in _URL.findall(text)}
     rest = _URL.sub(" ", text)
-    addresses = frozenset(address(one) for one in _ADDRESS.findall(rest))
+    written = _ADDRESS.findall(rest)  # Chinese has no space before: 邮箱是a@b.cn
+    addresses = frozenset(address(one) for one in (*written, *(_HAN_BEFORE.sub("", one) for one in written)))
     rest = _ADDRESS.sub(" ", rest)
     urls |= {url(one) for one in _DOMAIN.findall(rest)}
     accounts = frozenset(_accounts(rest))
@@ -136,8 +139,9 @@ def amount(text: object) -> Decimal | None:
 
 
 def fold(text: str) -> str:
-    """Words in small letters with single spaces, without punctuation."""
-    return " ".join(re.sub(r"[^\w@]+", " ", unicodedata.normalize("NFKC", text).casefold()).split())
+    """Words in small letters with single spaces, without punctuation; where Chinese meets Latin, a word ends."""
+    bare = re.sub(r"[^\w@]+", " ", unicodedata.normalize("NFKC", text).casefold())
+    return " ".join(_SCRIPTS.sub(" ", bare).split())
 
 
 def _accounts(text: str) -> Iterator[str]:

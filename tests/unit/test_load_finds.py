@@ -333,3 +333,9 @@ def test_a_moment_outside_of_the_calendar_is_refused() -> None:
     for since in ("0001-01-01", "0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59"):
         with pytest.raises(ValidationError):
             AuditQuery.model_validate({"since": since})
+
+
+async def test_a_latin_name_between_chinese_characters_was_said(tmp_path: Path) -> None:
+    async with talking(tmp_path, USER) as talk:
+        events = await talk.say("把zqbago加到联系人，邮箱是zqbago@example.cn")
+    assert "approval-wanted" not in [event.type for event in events]
