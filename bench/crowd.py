@@ -22,9 +22,11 @@ from assistant.errors import AssistantError
 from assistant.events import ApprovalWanted, Event, Failed, Reply, TurnDone, TurnStarted, parse_event
 from assistant.models import Approval
 from assistant.paths import Paths
-from bench.household import Household
+from bench.household import Household, Stopwatch
 
-DEADLINE_S = 120.0
+DEADLINE_S = 60.0
+"""Of the daemon's own time; a request that has none of it for long waits on."""
+_PATIENCE_S = 600.0
 _SYLLABLES = ("ba", "de", "gi", "fo", "su", "ma", "le", "ri")
 """Far enough from one another that no two marks are heard as one name."""
 _MARK = re.compile(rf"zq(?:{'|'.join(_SYLLABLES)}){{5}}")
@@ -145,6 +147,7 @@ class Visitor:
         self.number = number
         self._tally = tally
         self._paths = house.home.paths
+        self._pid = house.home.pid
         self._alone = number % 2 == 0
         self.session = f"own-{number}" if self._alone else f"shared-{number // 4}"
         self._line = Socket(self._paths, tally) if number % 4 == 2 or number % 8 == 3 else Line(self._paths)
@@ -156,10 +159,13 @@ class Visitor:
             for request in range(requests):
                 word = mark(self.number, request)
                 act = _PLAN[(request + self.number) % len(_PLAN)]
+                watch = Stopwatch(self._pid)
                 try:
-                    async with asyncio.timeout(DEADLINE_S):
+                    async with asyncio.timeout(_PATIENCE_S):
                         await self._act(act, word, request)
                     self._tally.done[act] += 1
+                    if watch.seconds > DEADLINE_S:
+                        self._tally.errors.append(f"{self.session} {act} {word}: {watch.seconds:.0f} s")
                 except (AssistantError, OSError, TimeoutError, websockets.WebSocketException) as error:
                     self._tally.errors.append(f"{self.session} {act} {word}: {error!r}")
         finally:

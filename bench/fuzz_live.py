@@ -9,7 +9,6 @@ import random
 import struct
 import sys
 import tempfile
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,11 +20,12 @@ from assistant.resources import bundled
 from assistant.sandbox.machine import fence
 from assistant.server.app import ENDPOINTS, Endpoint, openapi_document
 from assistant.skillkit.pipe import open_pipe
-from bench.fuzz_parts import SLOW_S, Findings, anything, fitting, mutate, written
-from bench.household import Household
+from bench.fuzz_parts import Findings, anything, fitting, mutate, written
+from bench.household import Household, Stopwatch
 
 _OPERATIONS = ("load", "complete", "tokenize", "save", "restore", "stats", "ping", "cancel", "nonsense", "")
-_WORKER_S = 60.0
+_PATIENCE_S = 120.0
+"""So long is waited on the clock: whether it was a hang is told by a `Stopwatch`."""
 _CLIENTS = 4
 _HEADERS: tuple[dict[str, str], ...] = (
     {},
@@ -50,7 +50,7 @@ async def fuzz_worker(count: int, rng: random.Random, findings: Findings) -> Non
         sent += batch
         findings.inputs["worker"] += batch
         try:
-            out, err = await asyncio.wait_for(process.communicate(b"".join(frames)), _WORKER_S)
+            out, err = await asyncio.wait_for(process.communicate(b"".join(frames)), _PATIENCE_S)
         except TimeoutError:
             findings.hang("worker", "frames")
             process.kill()
@@ -92,7 +92,7 @@ async def fuzz_pipe(count: int, rng: random.Random, findings: Findings) -> None:
             sent += batch
             findings.inputs["pipe"] += batch
             try:
-                async with asyncio.timeout(SLOW_S):
+                async with asyncio.timeout(_PATIENCE_S):
                     await _said(file)
             except TimeoutError:
                 findings.hang("pipe", "a host")
@@ -116,6 +116,7 @@ class Caller:
         self._rng = rng
         self._findings = findings
         self._socket = str(house.home.paths.socket)
+        self._pid = house.home.pid
         self._document = openapi_document()
         self._sentences = _sentences()
         self._ids = ["x", "%00", "a" * 300, "..%2f..", "%F0%9F%A6%8A", "%ED%A0%80", "default"]
@@ -123,11 +124,11 @@ class Caller:
     async def call(self, count: int) -> None:
         """So many inputs."""
         transport = httpx.AsyncHTTPTransport(uds=self._socket)
-        async with httpx.AsyncClient(transport=transport, base_url="http://localhost", timeout=SLOW_S) as client:
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost", timeout=_PATIENCE_S) as client:
             for number in range(count):
                 door = "socket" if number % 5 == 4 else "api"
                 self._findings.inputs[door] += 1
-                started = time.monotonic()
+                watch = Stopwatch(self._pid)
                 try:
                     shown = await (self._message() if door == "socket" else self._request(client))
                 except httpx.TimeoutException:
@@ -136,7 +137,7 @@ class Caller:
                 except (httpx.HTTPError, OSError, websockets.WebSocketException) as error:
                     self._findings.crash(door, error)
                     continue
-                self._findings.look(door, shown, time.monotonic() - started)
+                self._findings.look(door, shown, watch.seconds)
 
     async def _request(self, client: httpx.AsyncClient) -> str:
         rng, endpoint = self._rng, self._rng.choice(ENDPOINTS)

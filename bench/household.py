@@ -6,8 +6,10 @@ Measures nothing itself.
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -75,6 +77,33 @@ def load_sample_mail(folder: Path) -> None:
 def memory_mb(pid: int) -> float:
     """Resident memory of one process alone, in MiB: its short-lived children are not its own."""
     return float(psutil.Process(pid).memory_info().rss / 2**20)
+
+
+class Stopwatch:
+    """Seconds that passed for a process: without those in which it was ready to run and the machine gave it no core.
+
+    What stands still and what computes without end both let time pass; a busy machine does not. The bench's own process
+    waits as well, so its part is not counted either. Where the system does not tell (not Linux), it is wall time.
+    """
+
+    def __init__(self, pid: int) -> None:
+        self._pids = (pid, os.getpid())
+        self._started = time.monotonic()
+        self._waited = [_queued_s(one) for one in self._pids]
+
+    @property
+    def seconds(self) -> float:
+        """Since it was made."""
+        queued = [_queued_s(one) - before for one, before in zip(self._pids, self._waited, strict=True)]
+        return max(0.0, time.monotonic() - self._started - sum(queued))
+
+
+def _queued_s(pid: int) -> float:
+    """How long the process's main thread has stood in the queue for a core; see proc_pid_schedstat(5)."""
+    try:
+        return int(Path(f"/proc/{pid}/schedstat").read_text(encoding="ascii").split()[1]) / 1e9
+    except (OSError, ValueError, IndexError):
+        return 0.0
 
 
 def handles(pid: int) -> tuple[int, int]:

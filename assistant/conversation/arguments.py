@@ -9,11 +9,11 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from assistant.conversation.filling import SLOTS_OF, STARTS, money, sayable, span_arguments
 from assistant.conversation.people import account, account_names, known, plain
-from assistant.conversation.phrases import invites
+from assistant.conversation.phrases import introduces, invites
 from assistant.conversation.spans import Masked
 from assistant.errors import AskAgain, AssistantError, Rejected
 from assistant.models import Call, Step, UserContext, Via
@@ -26,6 +26,8 @@ PEOPLE = frozenset({"sender", "to", "cc", "attendees", "name", "counterparty"})
 """Arguments that hold people, in every skill of the contract."""
 ACCOUNTS = frozenset({"account", "from_account"})
 """Arguments that hold one of the user's own bank accounts."""
+Spelling = Literal["heard", "spelled", "new"]
+"""Whether a name may be misheard, is as it was said, or is somebody's who is not known yet."""
 _RECIPIENTS = frozenset({"to", "cc"})
 _HEADLINE = 50
 _ADDRESS = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
@@ -61,7 +63,8 @@ def step_for(
     try:
         spans = {slot: masked.spans[index] for slot, index in times.items()}
         args |= span_arguments(spans, names, world.text)
-        args = {name: _of_type(names.get(name), name, value, world) for name, value in args.items()}
+        how = spelling(tool, masked.said)
+        args = {name: _of_type(names.get(name), name, value, world, how) for name, value in args.items()}
         if args.get("to") and args["to"] == args.get("from_account"):
             del args["to"]  # "75 euros need to go out of savings": nobody pays an account from itself
         if tool.declaration.effect in ("outward", "money"):
@@ -104,11 +107,18 @@ def _changes_nothing(tool: Tool, call: Call, world: World) -> bool:
     return updates and looked_up and bool(open_) and call.args.keys() <= required
 
 
-def _of_type(argument: Argument | None, name: str, value: Any, world: World) -> Any:
+def spelling(tool: Tool, said: str) -> Spelling:
+    """How near to a contact's name a name must be to mean that contact: what is written down to last is not guessed."""
+    if not tool.declaration.lasting:
+        return "heard"
+    return "new" if introduces(said) else "spelled"
+
+
+def _of_type(argument: Argument | None, name: str, value: Any, world: World, how: Spelling) -> Any:
     many = argument is not None and argument.many
     if name in PEOPLE:
         people = value if isinstance(value, list) else several(str(value))
-        resolved = [person(str(word), world.user, name) for word in people]
+        resolved = [person(str(word), world.user, name, how) for word in people]
         if not many and len(set(resolved)) > 1:
             raise AskAgain("conversation.which_one", missing=(name,), choices=list(dict.fromkeys(resolved)))
         return resolved if many else resolved[0]
@@ -130,14 +140,18 @@ def several(words: str) -> list[str]:
     return [part for part in re.split(r"\s*(?:,|，|、|;|\band\b|和)\s*", words) if part] or [words]
 
 
-def person(word: str, user: UserContext, argument: str) -> str:
+def person(word: str, user: UserContext, argument: str, how: Spelling = "heard") -> str:
     """A contact's name for what the user calls them, the words themselves for a stranger. Raises AskAgain for two."""
     if found := _BRACKETED.search(word):
         word = found[1]  # one of the choices, as it was offered
+    if how != "heard" and _ADDRESS.fullmatch(word.strip()):
+        return word.strip()  # no name says as surely who is meant
+    if how == "new":
+        return plain(word)
     if _ADDRESS.fullmatch(word.strip()):
         whose = known(word, user)
         return whose[0].name if found and whose else word.strip()
-    people = known(word, user)
+    people = known(word, user, spelled=how == "spelled")
     if len(people) > 1:
         choices = [f"{one.name} <{one.email}>" if one.email else one.name for one in people]
         raise AskAgain("conversation.which_person", missing=(argument,), choices=choices, who=plain(word))

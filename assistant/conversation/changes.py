@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime, time, timedelta
 from typing import Any
 
-from assistant.conversation.arguments import PEOPLE, World, person
+from assistant.conversation.arguments import PEOPLE, World, person, spelling
 from assistant.conversation.filling import ENDS, STARTS, money
 from assistant.models import Call
 from assistant.values import Duration, Interval, Moment, Money, Number, Period, Span, format_duration, parse
@@ -90,5 +90,5 @@ def with_person(call: Call, said: str, world: World) -> Call:
     name = next((name for name in call.args if name in PEOPLE), None)
     if name is None:
         return call
-    who = person(said, world.user, name)
+    who = person(said, world.user, name, spelling(world.skills.tool(call.tool), said))
     return Call(tool=call.tool, args={**call.args, name: [who] if isinstance(call.args[name], list) else who})

@@ -28,7 +28,7 @@ from assistant.conversation.planner import Planned
 from assistant.conversation.record import Record
 from assistant.conversation.rules import Heard, Rules, settled
 from assistant.conversation.sessions import Sessions
-from assistant.conversation.spans import mask
+from assistant.conversation.spans import abridged, mask
 from assistant.errors import AskAgain, AssistantError, Cancelled, Rejected, SkillFailed
 from assistant.events import (
     Event,
@@ -49,8 +49,8 @@ from assistant.store import is_damage
 _log = logging.getLogger(__name__)
 _PROOF = re.compile(r"(?:[•…*.\s]*)([A-Za-z0-9]{4})[.。]?", re.ASCII)
 """What is typed besides a yes: the last four characters of an account."""
-_LONGEST = 2000
-"""Characters of a turn. Reading takes time that grows faster than the words, and everybody else waits for it."""
+_LONGEST = 20_000
+"""Characters of a turn: a dozen pages."""
 _BARE_ANSWER = 2
 """So few words may answer a question in another script: a name, a number with its unit."""
 
@@ -124,11 +124,11 @@ class Conversation:
         _check_length(text)
         tongue = supported(language) or detect(text)
         world = self._world(tongue, now, user)
-        masked = mask(text, world.now)
-        known = self._rules.by_template(masked, world, tongue) or self._rules.by_parts(masked, world, tongue)
-        planned = Planned.free(known if self._templates else None)
+        planned = Planned.free(self._rules.known(text, world, tongue) if self._templates else None)
         if planned is None:
-            async for piece in self._decider.decide(text, masked, world, tongue, (), Priority.PERSON):
+            read = abridged(text)
+            masked = mask(read, world.now)
+            async for piece in self._decider.decide(read, masked, world, tongue, (), Priority.PERSON):
                 planned = piece if isinstance(piece, Planned) else planned
         assert planned is not None
         step, usage = planned.step, planned.usage

@@ -13,7 +13,7 @@ from assistant.conversation.phrases import phrases
 from assistant.conversation.planner import Planned, joined
 from assistant.conversation.rules import Rules
 from assistant.conversation.sessions import Exchange
-from assistant.conversation.spans import Masked, halves, mask
+from assistant.conversation.spans import LONG, Masked, halves, mask
 from assistant.conversation.work import Work
 from assistant.models import Call, Language, Priority, Step
 
@@ -82,7 +82,7 @@ class Decider:
 
     async def _two(self, masked: Masked, world: World, priority: Priority) -> Planned | None:
         """Two requests, each a sentence of its own, the second of which does not lean on the first."""
-        cuts = halves(masked.said, masked.spans, apart=True)
+        cuts = halves(masked.said, masked.spans, apart=True) if len(masked.said) <= LONG else []
         parts = cuts[0] if len(cuts) == 1 else ()
         if not parts or phrases("any")["pronoun"].search(parts[1]) or not all(map(self._planner.acts, parts)):
             return None

@@ -25,8 +25,11 @@ def plain(word: str) -> str:
     return word or before
 
 
-def known(word: str, user: UserContext) -> list[Person]:
-    """The contacts that `word` may mean: by a whole name, alias or address, else a part, its pinyin, or a near miss."""
+def known(word: str, user: UserContext, *, spelled: bool = False) -> list[Person]:
+    """The contacts that `word` may mean: by a whole name, alias or address, else a part, its pinyin, or a near miss.
+
+    Not by what only sounds alike, if it is `spelled`: who is written down is called as was said.
+    """
     forms = [form for form in dict.fromkeys((word.strip(), plain(word))) if form]
     for form in forms:
         exact = [person for person in user.contacts if person.called(form) or _same_address(person, form)]
@@ -39,7 +42,7 @@ def known(word: str, user: UserContext) -> list[Person]:
     if kin := _kin(forms[-1], user):
         return kin
     people = [(person.name, *person.aliases) for person in user.contacts]
-    found = match_names(forms[-1], people)
+    found = match_names(forms[-1], people, spelled=spelled)
     return [user.contacts[index] for index in found] if found else _twice_named(forms[-1], user)
 
 

@@ -29,6 +29,11 @@ def invites(text: str) -> bool:
     return bool(phrases("any")["inviting"].search(text))
 
 
+def introduces(text: str) -> bool:
+    """Whether a sentence, in any language, speaks of somebody who is not known yet."""
+    return bool(phrases("any")["introducing"].search(text))
+
+
 @cache
 def phrases(language: Language | Literal["any"]) -> Mapping[str, re.Pattern[str]]:
     """The patterns by name."""

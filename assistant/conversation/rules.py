@@ -22,7 +22,7 @@ from assistant.conversation.planner import joined
 from assistant.conversation.recalling import asked_of, content_of
 from assistant.conversation.referring import TAKING, before_it, named_as_shown, pointed, spelled_out
 from assistant.conversation.sessions import LEANING, Exchange, OpenQuestion, Sessions
-from assistant.conversation.spans import TOKEN, Masked, halves, mask
+from assistant.conversation.spans import LONG, TOKEN, Masked, abridged, beginning, halves, mask
 from assistant.models import Call, Language, Step, Turn
 from assistant.skillkit.loader import Skills
 
@@ -104,6 +104,8 @@ class Rules:
         """Read a turn against its session."""
         focus = focus_of(self.history(turn.session, LEANING), world.user)
         words = _GAP.sub(" ", turn.text)
+        if len(words) > LONG:
+            return self._hear_long(words, turn, language, world, focus)
         text = spelled_out(words, focus, language, world.now)
         masked = mask(text, world.now)
         match = self._sentences.match(masked, language, world.user)
@@ -126,6 +128,27 @@ class Rules:
             focus=focus,
             undone=self._sessions.last_is_undone(turn.session),
             undoes=match.tool == _UNDO if match else _undoes(words, language, core_tool),
+        )
+
+    def _hear_long(self, words: str, turn: Turn, language: Language, world: World, focus: Focus) -> Heard:
+        """A text that is no yes or no: a template may know how it begins, and the model reads the rest of it."""
+        text = abridged(words)
+        masked = beginning(words, world.now)
+        match = self._sentences.match(masked, language, world.user)
+        if match is None or match.tool.startswith(_CORE):
+            masked, match = mask(text, world.now), None
+        return Heard(
+            said=turn.text,
+            text=text,
+            masked=masked,
+            language=language,
+            world=world,
+            match=match,
+            answer=None,
+            question=self._question(turn.session),
+            focus=focus,
+            undone=self._sessions.last_is_undone(turn.session),
+            undoes=False,
         )
 
     def history(self, session: str, limit: int) -> list[Exchange]:
@@ -162,10 +185,15 @@ class Rules:
         parts = self.by_parts(heard.masked, heard.world, heard.language) or self._reasoned(heard)
         return Followed(parts) if parts else None
 
+    def known(self, text: str, world: World, language: Language) -> Step | None:
+        """The step of a sentence, or of two in one, that templates know without the turns before."""
+        masked = beginning(text, world.now) if len(text) > LONG else mask(text, world.now)
+        return self.by_template(masked, world, language) or self.by_parts(masked, world, language)
+
     def by_template(self, masked: Masked, world: World, language: Language) -> Step | None:
         """The step of a sentence that a template knows."""
         match = self._sentences.match(masked, language, world.user)
-        if match is None:
+        if match is None or (masked.rest and match.tool.startswith(_CORE)):
             return None
         return self._swallowed(match, masked, world, language) or self.step_of(match, masked, world, language)
 
@@ -176,7 +204,7 @@ class Rules:
 
     def by_parts(self, masked: Masked, world: World, language: Language) -> Step | None:
         """Two whole requests in one sentence, each of which a template knows."""
-        for parts in halves(masked.said, masked.spans):
+        for parts in _halves(masked):
             steps = [self.by_template(mask(part, world.now), world, language) for part in parts]
             if all(step is not None and step.calls and step.kind == "call" for step in steps):
                 return joined([step for step in steps if step is not None])
@@ -185,7 +213,7 @@ class Rules:
     def _reasoned(self, heard: Heard) -> Step | None:
         """Something that goes, and why: "the plant reminder can go, my neighbour waters them"."""
         head, comma, why = heard.text.replace("，", ",").rpartition(",")
-        if not comma or not phrases(heard.language)["reason"].match(why.strip()):
+        if len(head) > LONG or not comma or not phrases(heard.language)["reason"].match(why.strip()):
             return None
         masked = mask(head, heard.world.now)
         match = self._sentences.match(masked, heard.language, heard.world.user)
@@ -195,7 +223,7 @@ class Rules:
 
     def half(self, masked: Masked, world: World, language: Language) -> Half | None:
         """Two requests of which a template knows one."""
-        for first, second in halves(masked.said, masked.spans):
+        for first, second in _halves(masked):
             for part, other, leads in ((first, second, True), (second, first, False)):
                 masked_part = mask(part, world.now)
                 match = self._sentences.match(masked_part, language, world.user)
@@ -259,6 +287,11 @@ def _undoes(text: str, language: Language, core_tool: Callable[[str], str]) -> b
     if rest and core_tool(first) == _UNDO:
         return True
     return len(rest) == 1 and core_tool(rest[0]) == _UNDO and bool(phrases(language)["reason"].match(first))
+
+
+def _halves(masked: Masked) -> list[tuple[str, str]]:
+    """The ways to cut a sentence in two; a long text is not cut."""
+    return [] if masked.rest or len(masked.said) > LONG else halves(masked.said, masked.spans)
 
 
 def settled(step: Step, heard: Heard) -> Step:

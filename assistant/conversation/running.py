@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 
 from assistant.errors import Cancelled, NotFound
 from assistant.events import Event, Failed, TurnDone
@@ -27,10 +28,10 @@ class RunningTurns:
         for unasked in self._bus.untold(turn.session):
             yield unasked
         queue: asyncio.Queue[Event | None] = asyncio.Queue()
-        task = asyncio.create_task(self._drain(turn, events, queue), name=f"turn-{turn.id}")
+        task = asyncio.create_task(self._drain(events, queue), name=f"turn-{turn.id}")
         self._tasks[turn.id] = task
         self._of[turn.id] = turn.session
-        task.add_done_callback(lambda _: (self._tasks.pop(turn.id, None), self._of.pop(turn.id, None)))
+        task.add_done_callback(partial(self._end, turn, queue))
         while (event := await queue.get()) is not None:
             yield event
 
@@ -54,18 +55,21 @@ class RunningTurns:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _drain(self, turn: Turn, events: AsyncIterator[Event], queue: asyncio.Queue[Event | None]) -> None:
-        try:
-            async for event in events:
-                self._bus.publish(event)
-                queue.put_nowait(event)
-        except asyncio.CancelledError:
-            for event in self._stopped(turn):
-                self._bus.publish(event)
-                queue.put_nowait(event)
-            raise
-        finally:
-            queue.put_nowait(None)
+    async def _drain(self, events: AsyncIterator[Event], queue: asyncio.Queue[Event | None]) -> None:
+        async for event in events:
+            self._tell(event, queue)
+
+    def _end(self, turn: Turn, queue: asyncio.Queue[Event | None], task: asyncio.Task[None]) -> None:
+        """The end of the stream; not in the task itself, which may be cancelled before it runs at all."""
+        self._tasks.pop(turn.id, None)
+        self._of.pop(turn.id, None)
+        for event in self._stopped(turn) if task.cancelled() else ():
+            self._tell(event, queue)
+        queue.put_nowait(None)
+
+    def _tell(self, event: Event, queue: asyncio.Queue[Event | None]) -> None:
+        self._bus.publish(event)
+        queue.put_nowait(event)
 
     def _stopped(self, turn: Turn) -> tuple[Event, Event]:
         message, _ = self._catalogue.explain(Cancelled("conversation.cancelled"), turn.language or "en")

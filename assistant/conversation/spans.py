@@ -56,9 +56,12 @@ class Masked:
     """Times and money masked."""
     counted: str
     """Bare numbers masked as well."""
+    rest: str = ""
+    """What follows `said` in a long text and is not looked at; `REST` stands for it in `text` and `counted`."""
 
     def restore(self, text: str) -> str:
         """The words behind every token in `text`."""
+        text = text.replace(REST, self.rest) if self.rest else text
         for index, span in enumerate(self.spans):
             text = text.replace(token(index), span.text)
         return text
@@ -70,6 +73,11 @@ class Masked:
 
 TOKEN = "[\ue000-\ue03f]"
 """A pattern of such characters."""
+REST = "\ue0ff"
+LONG = 300
+"""Characters beyond which a text is no request with a message behind it, but text: reading takes time that grows
+faster than the words, and everybody else waits for it."""
+_READ = (700, 300)
 
 
 def token(index: int) -> str:
@@ -84,6 +92,20 @@ def mask(text: str, now: datetime) -> Masked:
     spans = [*sure, *numbers][:_MOST]
     masked = _corrected(_masked(text, spans[: len(sure)]), spans)
     return Masked(text, tuple(spans), masked, _corrected(_masked(text, spans), spans))
+
+
+def beginning(text: str, now: datetime) -> Masked:
+    """The first words of a long text, with all that follows as one: "note that …", and then a whole page."""
+    end = text.rfind(" ", LONG // 2, LONG)
+    end = LONG if end < 0 else end
+    masked = mask(text[:end], now)
+    return replace(masked, rest=text[end:], text=masked.text + REST, counted=masked.counted + REST)
+
+
+def abridged(text: str) -> str:
+    """What a model reads of a long text: the beginning and the end, where people say what is to be done with it."""
+    first, last = _READ
+    return text if len(text) <= first + last else f"{text[:first].rstrip()} … {text[-last:].lstrip()}"
 
 
 def _waking(text: str, now: datetime, span: Span) -> Span:

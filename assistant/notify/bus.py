@@ -1,4 +1,4 @@
-"""Events to every open surface. A surface that does not keep up loses the oldest ones, never the daemon's time."""
+"""Events to every open surface. One that does not keep up is told that it misses some, and costs nobody else time."""
 
 from __future__ import annotations
 
@@ -15,16 +15,18 @@ class EventBus:
     """Adapter of `ports.Bus`."""
 
     def __init__(self) -> None:
-        self._listeners: set[asyncio.Queue[Event]] = set()
+        self._listeners: set[asyncio.Queue[Event | None]] = set()
         self._kept: list[Event] = []
         self._told: set[tuple[int, str]] = set()
 
     def publish(self, event: Event) -> None:
         """Hand the event to all who listen now."""
-        for queue in self._listeners:
-            if queue.full():
-                queue.get_nowait()
-            queue.put_nowait(event)
+        for queue in tuple(self._listeners):
+            if queue.qsize() >= _QUEUE:
+                self._listeners.discard(queue)
+                queue.put_nowait(None)
+            else:
+                queue.put_nowait(event)
 
     def keep(self, event: Event) -> None:
         """Hand the event to all who listen now, and to whoever begins to until the daemon ends."""
@@ -43,9 +45,9 @@ class EventBus:
         return [self._kept[number] for number in found]
 
     @contextmanager
-    def listen(self) -> Iterator[asyncio.Queue[Event]]:
-        """A queue of all events from now on."""
-        queue: asyncio.Queue[Event] = asyncio.Queue(_QUEUE)
+    def listen(self) -> Iterator[asyncio.Queue[Event | None]]:
+        """A queue of all events from now on; after None in it nothing more comes, since too many were not taken."""
+        queue: asyncio.Queue[Event | None] = asyncio.Queue()
         for event in self._kept:
             queue.put_nowait(event)
         self._listeners.add(queue)

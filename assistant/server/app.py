@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ from assistant.server.respond import answer, language, parse, problem, problem_r
 from assistant.server.services import Services
 
 _log = logging.getLogger(__name__)
+_GONE, _NO_TEXT, _BROKEN, _TOO_SLOW = 1000, 1003, 1011, 1013
+"""Codes that a socket is closed with (RFC 6455 and its registry)."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +113,8 @@ def openapi_document() -> dict[str, object]:
 async def events(socket: WebSocket) -> None:
     """Every event to the client; a message `{"v":1,"type":"turn",…}` starts a turn, whose events come the same way.
 
-    A program hears of its own conversations alone.
+    A program hears of its own conversations alone. Whoever sends what is no text, or reads too slowly, is told so by
+    the code that the socket is closed with.
     """
     services: Services = socket.app.state.services
     who = caller(socket)
@@ -118,27 +122,34 @@ async def events(socket: WebSocket) -> None:
     with services.bus.listen() as queue:
         tasks = {asyncio.create_task(_send(socket, queue, who)), asyncio.create_task(_receive(socket, services, who))}
         try:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+        codes = [task.result() for task in ended if not task.exception()]
+        with contextlib.suppress(WebSocketDisconnect, RuntimeError):  # gone meanwhile
+            await socket.close(next(filter(None, codes), _BROKEN))
 
 
-async def _send(socket: WebSocket, queue: asyncio.Queue[Event], who: Caller) -> None:
-    while True:
-        event = await queue.get()
+async def _send(socket: WebSocket, queue: asyncio.Queue[Event | None], who: Caller) -> int:
+    """Until the client has missed something; gives the code that tells it so."""
+    while (event := await queue.get()) is not None:
         if who.owns(event.session):
             await socket.send_text(event.model_dump_json())
+    return _TOO_SLOW
 
 
-async def _receive(socket: WebSocket, services: Services, who: Caller) -> None:
+async def _receive(socket: WebSocket, services: Services, who: Caller) -> int:
+    """Until the client goes or sends what is no text; gives the code to close with."""
     background: set[asyncio.Task[None]] = set()
     while True:
-        try:
-            raw = await socket.receive_text()
-        except (WebSocketDisconnect, KeyError, RuntimeError):  # gone, or binary
-            return
+        got = await socket.receive()
+        if got["type"] == "websocket.disconnect":
+            return _GONE
+        raw = got.get("text")
+        if raw is None:
+            return _NO_TEXT
         try:
             turn = endpoints.turn_of(parse(raw, wire.TurnMessage), who)
         except AssistantError as error:

@@ -56,6 +56,8 @@ _PRONOUNS = frozenset("i me my mine you your yours we us our he him his she her 
 _PRONOUNS_ZH = re.compile("[我你您他她它]们?")
 _DIGIT = re.compile(r"\d")
 _END = ".,;:!?。，；：！？、)]}>»”’\"'"
+_SCRIPTS = re.compile(r"(?<=[一-鿿])(?=[a-z0-9])|(?<=[a-z0-9])(?=[一-鿿])")
+_SPOKEN = 1000
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,10 @@ class Exact:
 
 
 def exact(text: str, *, spoken: str = "") -> Exact:
-    """Everything comparable in `text`. With `spoken`, a locale, also amounts in words: "fifty euros", 五十块."""
+    """Everything comparable in `text`. With `spoken`, a locale, also amounts in words: "fifty euros", 五十块.
+
+    Those only in the first of it: each takes a while to read, and who names a sum in words does not write pages first.
+    """
     urls: set[str] = set()
     addresses = accounts = frozenset[str]()
     amounts: set[Decimal] = set()
@@ -104,11 +109,12 @@ def exact(text: str, *, spoken: str = "") -> Exact:
         rest = _CARD.sub(" ", _without_accounts(rest))
         amounts = set(_amounts(rest))
     if spoken:
+        first = rest[:_SPOKEN]
         amounts |= {
-            one.value.amount.normalize() for one in find_money(rest, locale=spoken) if isinstance(one.value, Money)
+            one.value.amount.normalize() for one in find_money(first, locale=spoken) if isinstance(one.value, Money)
         }
         amounts |= {
-            one.value.value.normalize() for one in find_numbers(rest, locale=spoken) if isinstance(one.value, Number)
+            one.value.value.normalize() for one in find_numbers(first, locale=spoken) if isinstance(one.value, Number)
         }
     hosts = frozenset(host(one) for one in urls)
     return Exact(accounts, addresses, frozenset(urls), hosts, frozenset(amounts), f" {fold(text)} ")
@@ -150,8 +156,9 @@ def amount(text: object) -> Decimal | None:
 
 
 def fold(text: str) -> str:
-    """Words in small letters with single spaces, without punctuation."""
-    return " ".join(re.sub(r"[^\w@]+", " ", unicodedata.normalize("NFKC", text).casefold()).split())
+    """Words in small letters with single spaces, without punctuation; where Chinese meets Latin, a word ends."""
+    bare = re.sub(r"[^\w@]+", " ", unicodedata.normalize("NFKC", text).casefold())
+    return " ".join(_SCRIPTS.sub(" ", bare).split())
 
 
 def _urls(text: str) -> Iterator[str]:

@@ -22,17 +22,19 @@ _MOST_READINGS = 16
 _LONGEST = 60
 
 
-def match_names(said: str, people: Sequence[Sequence[str]]) -> list[int]:
+def match_names(said: str, people: Sequence[Sequence[str]], *, spelled: bool = False) -> list[int]:
     """Numbers of the people that `said` may mean; each of `people` is a name with its aliases.
 
     Tries, and stops at the first that finds anyone: the whole name, a part of it, words of several of its names, its
-    pinyin without tones, a near miss. Two people at the same distance are both returned; nobody is an empty list.
+    pinyin without tones, a near miss; the last two not if the name is `spelled` as it is meant. Two people at the same
+    distance are both returned; nobody is an empty list.
     """
-    wanted = _plain(said)
+    wanted = _plain(said) if len(said) <= 2 * _LONGEST else ""  # pages are no name, and are not kept in a cache
     if not wanted or len(wanted) > _LONGEST:
         return []
     plain = [[_plain(name) for name in names] for names in people]
-    for match in (_exact, _part, _mixed, _pinyin, _pinyin_part, _near):
+    written = (_exact, _part, _mixed)
+    for match in written if spelled else (*written, _pinyin, _pinyin_part, _near):
         distances = [(match(wanted, names), index) for index, names in enumerate(plain)]
         found = [(distance, index) for distance, index in distances if distance is not None]
         if found:

@@ -61,18 +61,21 @@ async def add(
     iban: their bank account
     """
     name = " ".join(name.split())
-    if not email and _ADDRESS.fullmatch(name):
+    book = open_book(ctx)
+    known = everybody(ctx.user.contacts, (entry.card for entry in book.entries))
+    picked = _by_address(name, known)
+    if picked is None and not email and _ADDRESS.fullmatch(name):
         name, email = _named_like(name), name
     if not name:
         raise AskAgain("contacts.no_name", missing=("name",))
     given = {"email": _email(email), "phone": " ".join((phone or "").split()), "iban": _iban(iban)}
-    book = open_book(ctx)
-    known = everybody(ctx.user.contacts, (entry.card for entry in book.entries))
-    own = next((one for one in known if name.casefold() in {each.casefold() for each in one.names}), None)
+    own = picked or next((one for one in known if name.casefold() in {each.casefold() for each in one.names}), None)
     entries = book.called(own.name if own else name)
     if len(entries) > 1:
         raise Rejected("contacts.two_of_a_name", name=name)
     _check_profile(own, entries, given)
+    if own is not None and picked is None:
+        _check_same(own, given)
     new = {field: value for field, value in given.items() if value and not _has(own, field, value)}
     if own is not None and not new:
         raise Rejected("contacts.known", name=own.name)
@@ -128,6 +131,23 @@ def _check_profile(own: Known | None, entries: list[Entry], given: dict[str, str
         ]
         if given[field] and written and not _has(own, field, given[field]):
             raise Rejected("contacts.in_profile", name=own.name, value=written[0])
+
+
+def _by_address(words: str, known: list[Known]) -> Known | None:
+    """Who is meant by an address or account of theirs, as `_check_same` offers them; None for a name."""
+    return next((one for one in known if _has(one, "email", words) or _has(one, "iban", words)), None)
+
+
+def _check_same(own: Known, given: dict[str, str]) -> None:
+    """Two people may have one name: another address goes to a card only where it is said whose. Raises AskAgain."""
+    for field in ("email", "iban"):
+        there = {"email": own.emails, "iban": own.ibans}[field]
+        if given[field] and there and not _has(own, field, given[field]):
+            choice = f"{own.name} <{there[0]}>" if field == "email" else format_iban(there[0])
+            value = given[field] if field == "email" else format_iban(given[field])
+            raise AskAgain(
+                "contacts.same_person", missing=("name",), choices=(choice,), name=own.name, known=choice, value=value
+            )
 
 
 def _has(own: Known | None, field: str, value: str) -> bool:

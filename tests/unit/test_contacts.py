@@ -135,13 +135,26 @@ async def test_an_address_may_be_spoken_and_stands_for_a_name_nobody_said(world:
 async def test_more_is_put_into_a_card_that_is_there_and_nothing_of_it_is_lost(world: Any, contacts: Any) -> None:
     file = world().folder / "novak.vcf"
     file.write_bytes(KHARD.encode())
-    added = await contacts.add(world(), "julia novak", "new@example.org", iban=IBAN)
+    with pytest.raises(AskAgain) as question:
+        await contacts.add(world(), "julia novak", "new@example.org", iban=IBAN)
+    assert question.value.choices == ("Julia Novak <julia@example.org>",)
+    assert file.read_bytes() == KHARD.encode()
+    added = await contacts.add(world(), "julia@example.org", "new@example.org", iban=IBAN)
     assert "Added to Julia Novak" in added.text
     assert set(KHARD.splitlines()) < set(file.read_bytes().decode().splitlines())
     (item,) = (await contacts.find(world(), "Julia")).data["items"]
     assert (item["emails"], item["iban"]) == (["new@example.org", "julia@example.org"], IBAN)
     await contacts.take_back(world(), added.undo)
     assert file.read_bytes() == KHARD.encode()
+
+
+async def test_another_account_goes_to_a_card_only_for_whom_the_old_one_names(world: Any, contacts: Any) -> None:
+    other = "DE96100900002281904005"
+    await contacts.add(world(), "Julia Novak", iban=IBAN)
+    with pytest.raises(AskAgain) as question:
+        await contacts.add(world(), "Julia Novak", iban=other)
+    (choice,) = question.value.choices
+    assert (await contacts.add(world(), choice, iban=other)).data == {"name": "Julia Novak", "iban": other}
 
 
 async def test_undo_never_covers_what_was_changed_later(world: Any, contacts: Any) -> None:
@@ -196,7 +209,7 @@ async def test_a_disk_that_takes_nothing_is_told_and_the_card_stays(
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(SkillFailed) as failure:
-        await contacts.add(world(), "Julia Novak", "new@example.org")
+        await contacts.add(world(), "Julia Novak", phone="0170 12")
     assert "No space left" in sentence(failure.value)
     assert [file.name for file in world().folder.iterdir()] == ["j.vcf"]
     assert (world().folder / "j.vcf").read_bytes() == KHARD.encode()
