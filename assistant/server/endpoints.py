@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 import json
 import uuid
 from pathlib import Path
@@ -10,8 +9,9 @@ from pathlib import Path
 from starlette.requests import Request
 from starlette.responses import Response
 
-from assistant.errors import ApprovalExpired, Conflict, NotFound, PolicyDenied
+from assistant.errors import NotFound, PolicyDenied
 from assistant.models import Surface, Turn
+from assistant.safety.approvals import masked
 from assistant.sandbox import machine
 from assistant.server.callers import Caller, caller
 from assistant.server.respond import answer, body, language, parse, stream
@@ -97,28 +97,25 @@ async def session(request: Request) -> Response:
 async def approvals(request: Request) -> Response:
     """Approvals that wait for an answer."""
     pending = services(request).approvals.pending()
-    return answer({"items": [approval.model_dump(mode="json") for approval in pending]})
+    return answer({"items": [masked(approval).model_dump(mode="json") for approval in pending]})
 
 
 async def approval(request: Request) -> Response:
     """One approval."""
     found = services(request).approvals.get(request.path_params["id"])
-    return answer(found.model_dump(mode="json"))
+    return answer(masked(found).model_dump(mode="json"))
 
 
 async def decide(request: Request) -> Response:
     """Answer an approval; streams what follows."""
     sent = await body(request, DecisionBody)
     known = services(request)
-    found = known.approvals.get(request.path_params["id"])
-    if found.state != "pending":
-        raise Conflict("approval.decided", what=found.prepared.title)
-    if sent.bound_to is not None and not hmac.compare_digest(sent.bound_to.encode(), found.bound_to.encode()):
-        raise ApprovalExpired("approval.changed", tool=found.action.tool)
+    approve = sent.decision == "approve"
+    # Before the stream begins: a wrong or missing proof, or an answer that came too late, is a problem of the request.
+    found = known.approvals.check(request.path_params["id"], approve, sent.bound_to, sent.proof)
     tongue = language(request, known.language)
     turn = new_turn(sent.decision, found.session, sent.surface, tongue)
-    approve = sent.decision == "approve"
-    events = known.conversation.decide(found.id, approve=approve, bound_to=sent.bound_to, turn=turn)
+    events = known.conversation.decide(found.id, approve=approve, bound_to=sent.bound_to, turn=turn, proof=sent.proof)
     return stream(known.running.run(turn, events))
 
 

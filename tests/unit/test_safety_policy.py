@@ -73,8 +73,14 @@ def test_a_sensitive_value_from_untrusted_data_is_marked_and_denied_where_nobody
     verdict = judge(action(effect, Label.UNTRUSTED), present=present)
     assert verdict.decision is decision
     if effect != "read":
-        reason = CATALOGUE.text("en", verdict.reason, **verdict.data)
-        assert "to was read in email 3f2a from x@y" in reason
+        for language, words in (
+            ("en", ("the recipient", "a mail from x@y, not said by you")),
+            ("zh", ("收件人或收款人", "x@y 发来的邮件，并不是您说的")),
+        ):
+            told = worded(verdict.data, CATALOGUE, language, "Pay somebody.")
+            reason = CATALOGUE.text(language, verdict.reason, **told)
+            assert all(part in reason for part in words), reason
+            assert "3f2a" not in reason
 
 
 def test_a_write_by_an_automation_with_trusted_values_is_allowed() -> None:
