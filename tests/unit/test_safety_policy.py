@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from assistant.locale.catalogue import Catalogue
 from assistant.models import Action, Decision, Effect, Label, Origin
 from assistant.safety.policy import effective_effect, judge
+from assistant.safety.words import worded
 from assistant.skillkit.manifest import ToolDeclaration
 
 EFFECTS = get_args(Effect)
