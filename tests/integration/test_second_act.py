@@ -8,8 +8,10 @@ from __future__ import annotations
 import json
 import os
 import pty
+import select
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -56,9 +58,11 @@ async def done(ctx: Context, operation: Operation) -> str:
     (ctx.folder / "paid").open("a").write(operation.prepared.payload["to"] + "\\\\n")
     return "ref"
 '''
+PROMPTS = ("elsewhere:", "为准）：", "l later", "l 稍后")
+"""What stands before the cursor when something is to be typed."""
 LANGUAGES = {
     "en": ("settle the gardener's bill, {amount} EUR for GROUPED", "last four characters", "to say yes, type"),
-    "zh": ("请结清园丁的账单 {amount} EUR，账号 GROUPED", "最后四位", "输入"),
+    "zh": ("settle 园丁的账单, {amount} EUR for GROUPED", "最后四位", "输入"),
 }
 
 
@@ -104,17 +108,23 @@ class Purse(Daemon):
             )
             return done.returncode, done.stdout + done.stderr
         master, slave = pty.openpty()
-        os.write(master, typed.encode())
         process = subprocess.Popen(command, env=self._environment, stdin=slave, stdout=slave, stderr=slave)
         os.close(slave)
-        seen = b""
-        try:
-            while piece := os.read(master, 65536):
-                seen += piece
-        except OSError:
-            pass  # the terminal is closed: the command has ended
+        seen, lines = b"", typed.splitlines(keepends=True)
+        deadline = time.monotonic() + 90
+        while process.poll() is None or select.select([master], [], [], 0)[0]:
+            assert time.monotonic() < deadline, seen.decode()
+            if not select.select([master], [], [], 0.2)[0]:
+                continue
+            try:
+                seen += os.read(master, 65536)
+            except OSError:
+                break  # the terminal is closed: the command has ended
+            if lines and any(seen.decode(errors="ignore").rstrip().endswith(end) for end in PROMPTS):
+                os.write(master, lines.pop(0).encode())
+                seen += b"\n"
         os.close(master)
-        return process.wait(90), seen.decode()
+        return process.wait(30), seen.decode()
 
 
 def texts(events: list[dict[str, Any]]) -> str:
@@ -194,7 +204,9 @@ def test_in_the_chat_the_end_answers_and_words_do_not_count_as_tries(tmp_path: P
     with Purse(tmp_path, 40, 60) as daemon:
         daemon.ask_for(40, language)
         [approval] = daemon.pending()
-        for word in (yes, "okay", "sure", yes):  # four letters are a word; a yes alone pays nothing
+        for word in {"en": (yes, "okay", "sure", yes), "zh": (yes, "可以", "行", yes)}[
+            language
+        ]:  # four letters are a word; a yes alone pays nothing
             assert LANGUAGES[language][1] in texts(daemon.say(word, language=language))
             assert daemon.state(approval) == "pending"
         assert "error" in [event["type"] for event in daemon.say("9999", language=language)]
