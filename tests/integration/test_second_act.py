@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import select
 import subprocess
 import sys
@@ -58,6 +59,7 @@ async def done(ctx: Context, operation: Operation) -> str:
     (ctx.folder / "paid").open("a").write(operation.prepared.payload["to"] + "\\\\n")
     return "ref"
 '''
+STYLE = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
 PROMPTS = ("elsewhere:", "为准）：", "l later", "l 稍后")
 """What stands before the cursor when something is to be typed."""
 LANGUAGES = {
@@ -120,7 +122,8 @@ class Purse(Daemon):
                 seen += os.read(master, 65536)
             except OSError:
                 break  # the terminal is closed: the command has ended
-            if lines and any(seen.decode(errors="ignore").rstrip().endswith(end) for end in PROMPTS):
+            plain = STYLE.sub("", seen.decode(errors="ignore")).rstrip()
+            if lines and plain.endswith(PROMPTS):
                 os.write(master, lines.pop(0).encode())
                 seen += b"\n"
         os.close(master)
