@@ -191,10 +191,13 @@ class Client:
         """One approval, whatever its state."""
         return _read(Approval, await self._ask("GET", f"/v1/approvals/{approval}"))
 
-    def decide(self, approval: str, *, approve: bool, bound_to: str) -> AsyncGenerator[Event, None]:
-        """Answer an approval that was shown with the hash `bound_to`; the events that follow."""
-        decision = "approve" if approve else "refuse"
-        return self._stream(f"/v1/approvals/{approval}", {"decision": decision, "bound_to": bound_to, "surface": "cli"})
+    def decide(self, approval: str, *, approve: bool, bound_to: str, proof: str = "") -> AsyncGenerator[Event, None]:
+        """Answer an approval that was shown with the hash `bound_to`; the events that follow.
+
+        `proof` is what the person typed besides the yes, where the approval wants it.
+        """
+        body = {"decision": "approve" if approve else "refuse", "bound_to": bound_to, "surface": "cli"}
+        return self._stream(f"/v1/approvals/{approval}", body | ({"proof": proof} if proof else {}))
 
     async def outbox(self) -> list[Operation]:
         """Outward acts, newest first."""

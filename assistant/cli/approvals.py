@@ -38,7 +38,7 @@ def list_all(
     rows = [
         (
             shells.short_id(approval.id),
-            shell.text(f"approvals.state.{approval.state}"),
+            _state(shell, approval),
             approval.prepared.title,
             approval.action.tool,
             shell.moment(approval.expires_at),
@@ -70,9 +70,13 @@ def show(
         shell.line(shell.text(f"approvals.state.{found.state}"))
 
 
-def approve(context: typer.Context, approval: str = typer.Argument(metavar="ID")) -> None:
+def approve(
+    context: typer.Context,
+    approval: str = typer.Argument(metavar="ID"),
+    proof: str = typer.Option("", "--proof", metavar="XXXX"),
+) -> None:
     """Say yes."""
-    _decide(shells.of(context), approval, approve=True)
+    _decide(shells.of(context), approval, approve=True, proof=proof)
 
 
 def refuse(context: typer.Context, approval: str = typer.Argument(metavar="ID")) -> None:
@@ -80,20 +84,34 @@ def refuse(context: typer.Context, approval: str = typer.Argument(metavar="ID"))
     _decide(shells.of(context), approval, approve=False)
 
 
-def _decide(shell: Shell, wanted: str, *, approve: bool) -> None:
+def _decide(shell: Shell, wanted: str, *, approve: bool, proof: str = "") -> None:
     """The yes is bound to what this very command shows: the hash goes with it."""
     from assistant.cli.render import show_approval
-    from assistant.cli.talk import Talk
+    from assistant.cli.talk import Talk, tell_how
+    from assistant.client import RemoteProblem
 
     approval = _one(shell, wanted)
     show_approval(shell, approval)
     with Talk(shell, session=approval.session, present=True) as talk:
-        outcome = talk.decide(approval, approve=approve)
+        try:
+            outcome = talk.decide(approval, approve=approve, proof=proof)
+        except RemoteProblem as problem:
+            if problem.code not in ("approval.proof_wanted", "approval.wrong_proof"):
+                raise
+            talk.tell(problem)
+            tell_how(shell, [approval])
+            raise typer.Exit(ExitCode.WAITING) from problem
         if outcome.approvals:
             outcome = talk.settle(outcome)
     if outcome.exit is ExitCode.OK and not outcome.events:
         shell.say("approvals.approved" if approve else "approvals.refused")
     raise typer.Exit(outcome.exit)
+
+
+def _state(shell: Shell, approval: Approval) -> str:
+    """What it waits for: a yes, or a yes and the end of an account; else what became of it."""
+    proving = approval.proof and approval.state == "pending"
+    return shell.text("approvals.state_proof" if proving else f"approvals.state.{approval.state}")
 
 
 def _one(shell: Shell, wanted: str) -> Approval:

@@ -27,6 +27,7 @@ from assistant.events import (
     TurnStarted,
 )
 from assistant.models import Action, Approval, Label, Notice, Operation, Origin, OutboxState, PreviewField, Receipt
+from assistant.safety.words import argument, source
 
 _LONGEST_VALUE = 60
 _OUTCOME_STYLE = {"done": "green", "queued": "green", "failed": "red", "cancelled": "yellow", "unknown": "bold yellow"}
@@ -142,7 +143,10 @@ def show_approval(shell: Shell, approval: Approval) -> None:
     if origins:
         parts += [Text(""), Text(shell.text("approvals.origins"), style="dim")]
         for name, origin in origins:
-            parts.append(Text.assemble(f"  {clean(name)}: ", origin_text(shell, origin)))
+            called = argument(name, shell.catalogue, shell.language)
+            parts.append(Text.assemble(f"  {clean(called)}: ", origin_text(shell, origin)))
+    if action.leaks and action.effect != "write":
+        parts += [Text(""), Text(clean(shell.text("approvals.leaks", who=action.leaks)), style="bold red")]
     if approval.reason:
         parts += [Text(""), Text(clean(approval.reason), style="italic")]
     title = Text(shell.text(f"approvals.title_{action.effect}"), style="bold yellow")
@@ -150,6 +154,8 @@ def show_approval(shell: Shell, approval: Approval) -> None:
         Group(*parts),
         title=title,
         title_align="left",
+        subtitle=Text(clean(action.tool), style="dim"),  # whose question it is, whatever its title says
+        subtitle_align="right",
         box=box.ROUNDED,
         border_style="yellow",
         width=min(shell.out.width, 100),
@@ -170,12 +176,14 @@ def _further_origins(action: Action, fields: tuple[PreviewField, ...]) -> list[t
 
 
 def origin_text(shell: Shell, origin: Origin | None) -> Text:
-    """Where a value came from, in words; what others wrote stands out."""
+    """Where a value came from and who can read it now, in words; what others wrote stands out."""
     if origin is None:
         return Text("")
     key = f"origin.{origin.label.value}" + ("_from" if origin.source else "")
-    words = clean(shell.text(key, source=origin.source))
-    return Text(words, style="bold red" if origin.label is Label.UNTRUSTED else "dim")
+    words = shell.text(key, source=source(origin.source, shell.catalogue, shell.language))
+    if origin.readers is not None and origin.label is not Label.USER:
+        words += shell.text("origin.readers" if origin.readers else "origin.readers_none", who=origin.readers)
+    return Text(clean(words), style="bold red" if origin.label is Label.UNTRUSTED else "dim")
 
 
 def show_receipt(shell: Shell, receipt: Receipt) -> None:

@@ -86,10 +86,27 @@ class Talk:
         """Take back the last thing that was done."""
         return self._runner.run(self._follow(self._client.undo(self._session or "")))
 
-    def decide(self, approval: Approval, *, approve: bool) -> Outcome:
-        """Answer an approval and show what follows."""
-        events = self._client.decide(approval.id, approve=approve, bound_to=approval.bound_to)
-        return self._runner.run(self._follow(events))
+    def decide(self, approval: Approval, *, approve: bool, proof: str = "") -> Outcome:
+        """Answer an approval and show what follows. Where a yes is not enough, the rest is asked for.
+
+        Raises RemoteProblem, also for a proof that is wrong or that nobody gave.
+        """
+        while True:
+            asked = bool(approve and approval.proof and not proof and self._present and self._shell.interactive)
+            typed = self._shell.ask("approvals.prove", account=approval.proof) if asked else proof
+            events = self._client.decide(approval.id, approve=approve, bound_to=approval.bound_to, proof=typed)
+            try:
+                return self._runner.run(self._follow(events))
+            except RemoteProblem as problem:
+                if not asked or not typed or problem.code != "approval.wrong_proof":
+                    raise
+                self.tell(problem)
+
+    def tell(self, problem: RemoteProblem) -> None:
+        """Say what the daemon did not take."""
+        self._shell.note(problem.message, style="red")
+        if problem.mend:
+            self._shell.note(problem.mend, style="")
 
     def settle(self, outcome: Outcome) -> Outcome:
         """Show each approval of an outcome and ask for it; what follows, and what is left, is the new outcome.
@@ -108,11 +125,13 @@ class Talk:
                 continue
             try:
                 further = self.decide(approval, approve=answer)
-            except RemoteProblem as problem:  # expired or answered elsewhere meanwhile
-                self._shell.note(problem.message, style="red")
-                if problem.mend:
-                    self._shell.note(problem.mend, style="")
-                settled.failed = True
+            except RemoteProblem as problem:  # expired or answered elsewhere meanwhile, or not proven
+                self.tell(problem)
+                if problem.code == "approval.proof_wanted":
+                    settled.approvals.append(approval)
+                    tell_how(self._shell, [approval])
+                else:
+                    settled.failed = True
                 continue
             settled.events += further.events
             waiting += further.approvals
@@ -162,7 +181,8 @@ async def follow_notices(shell: Shell, client: Client, shown: Callable[[], None]
 def tell_how(shell: Shell, approvals: list[Approval]) -> None:
     """How to answer approvals later."""
     for approval in approvals:
-        shell.note(shell.text("approvals.how", id=short_id(approval.id)), style="bold")
+        key = "approvals.how_proof" if approval.proof else "approvals.how"
+        shell.note(shell.text(key, id=short_id(approval.id)), style="bold")
 
 
 def _yes_no_later(shell: Shell) -> bool | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 from assistant.conversation.deciding import Decider
 from assistant.conversation.execute import Executor
@@ -17,8 +18,10 @@ from assistant.errors import AskAgain, AssistantError, PolicyDenied
 from assistant.events import ApprovalWanted, Event, ToolFinished, ToolStarted
 from assistant.locale import Catalogue
 from assistant.models import Approval, Call, Observation, Step
-from assistant.safety.approvals import masked
+from assistant.safety.approvals import hidden, masked
+from assistant.safety.limits import recipient
 from assistant.skillkit.loader import Skills
+from assistant.values.exact import account
 
 
 @dataclass(frozen=True)
@@ -100,7 +103,7 @@ class Acting:
         turn = record.turn
         for place, planned in enumerate(step.calls[start : self._most], start):
             call = planned
-            yield ToolStarted(turn=turn.id, session=turn.session, tool=call.tool, args=call.args, via=step.via)
+            yield ToolStarted(turn=turn.id, session=turn.session, tool=call.tool, args=self._told(call), via=step.via)
             try:
                 call = await self._decider.filled(planned, work)
                 outcome = await self._executor.run(call, work)
@@ -158,6 +161,14 @@ class Acting:
                 "reply": "",
             }
         )
+
+    def _told(self, call: Call) -> dict[str, Any]:
+        """The arguments without the end of the account that would be paid: a proof may be wanted of it."""
+        args: dict[str, Any] = hidden(call.args, account(recipient(call.args)) or "") if self._pays(call) else call.args
+        return args
+
+    def _pays(self, call: Call) -> bool:
+        return self._skills.has(call.tool) and self._effect(call) == "money"
 
     def _effect(self, call: Call) -> str:
         return self._skills.tool(call.tool).declaration.effect

@@ -6,17 +6,32 @@ A yes is one only where every clause says so: "yes, but to Bob" approves nothing
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable
 from typing import Literal
 
 from assistant.conversation.phrases import phrases
 from assistant.models import Language
+from assistant.values.exact import account
 
 Answer = Literal["yes", "no", "no_and_more", "thanks"]
 _CLAUSE = re.compile(r"[,，.。!！;；、…—~～?？]+|\s+-+\s+")
 _MOST_CLAUSES = 12
 """Who says more answers nothing: each clause costs milliseconds, and a list of a thousand things is none."""
+_PROOF = re.compile(
+    r"(?:yes|yeah|ok(?:ay)?|是的?|好的?|同意|确认|可以)?[\s,;.。:]*(?:尾号|最后四位|末四位)?[是为]?[•…*.:\s]*"
+    r"(?P<end>\d(?:\s?\d){3}|[A-Z\d]{4})[.。!]?",
+    re.IGNORECASE | re.ASCII,
+)
 _YES, _NO, _THANKS = frozenset({"core.yes"}), frozenset({"core.no", "core.undo"}), frozenset({"core.thanks"})
+
+
+def proof_of(text: str) -> str:
+    """What was typed besides a yes: the last four characters of an account or the whole of it; empty for words."""
+    said = unicodedata.normalize("NFKC", text).strip()
+    typed = _PROOF.fullmatch(said)
+    end = typed["end"] if typed else account(said) or ""
+    return "" if end.isalpha() and not end.isupper() else end  # "help" is a word
 
 
 def answer_of(text: str, language: Language, tool_of: Callable[[str], str]) -> Answer | None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
-import re
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -18,6 +17,7 @@ from weakref import WeakValueDictionary
 
 from assistant.config import ConversationSettings
 from assistant.conversation.acting import Acting
+from assistant.conversation.answers import proof_of
 from assistant.conversation.arguments import World
 from assistant.conversation.claims import claims_a_deed
 from assistant.conversation.deciding import Decider, Plans
@@ -41,14 +41,12 @@ from assistant.events import (
 from assistant.locale import Catalogue
 from assistant.models import Approval, Language, Plan, Priority, Receipt, Step, Turn, UserContext
 from assistant.ports import Clock, Users
-from assistant.safety.approvals import Approvals, masked, proves
+from assistant.safety.approvals import Approvals, masked
 from assistant.skillkit.loader import Skills
 from assistant.skillkit.planned import not_there
 from assistant.store import is_damage
 
 _log = logging.getLogger(__name__)
-_PROOF = re.compile(r"(?:[•…*.\s]*)([A-Za-z0-9]{4})[.。]?", re.ASCII)
-"""What is typed besides a yes: the last four characters of an account."""
 _LONGEST = 20_000
 """Characters of a turn: a dozen pages."""
 _BARE_ANSWER = 2
@@ -174,11 +172,8 @@ class Conversation:
         """Yes, no, undo, thanks: to what waits for a yes, to the open question, or to nothing."""
         waiting = self._approvals.pending(turn.session) if turn.present else []
         proving = [one for one in waiting if one.proof]
-        if len(proving) == 1 and (heard.answer is None or proves(turn.text, proving[0])):
-            typed = _PROOF.fullmatch(turn.text.strip())
-            if typed or proves(turn.text, proving[0]):
-                proof = typed[1] if typed else turn.text
-                return self._answer(proving[0].id, True, proving[0].bound_to, turn, record, proof)
+        if proving and not heard.answer and not heard.undoes and (typed := proof_of(turn.text)):
+            return self._yes_or_no(True, proving, turn, record, typed)
         if waiting and heard.answer in ("yes", "no"):
             return self._yes_or_no(heard.answer == "yes", waiting, turn, record)
         if heard.undoes and not (heard.undone and heard.leaning):
@@ -215,17 +210,15 @@ class Conversation:
         return decided.step
 
     async def _yes_or_no(
-        self, yes: bool, waiting: Sequence[Approval], turn: Turn, record: Record
+        self, yes: bool, waiting: Sequence[Approval], turn: Turn, record: Record, proof: str = ""
     ) -> AsyncIterator[Event]:
         """A yes is for the one thing that waits; where several do, each must be named. A no is for all of them."""
         if yes and len(waiting) > 1:
-            titles = [masked(approval).prepared.title for approval in waiting]
-            yield record.say(
-                self._text(record.language, "conversation.several_wait", titles="\n".join(titles)), "intent"
-            )
+            titles = "\n".join(masked(approval).prepared.title for approval in waiting)
+            yield record.say(self._text(record.language, "conversation.several_wait", titles=titles), "intent")
             return
         for approval in waiting:
-            async for event in self._answer(approval.id, yes, approval.bound_to, turn, record):
+            async for event in self._answer(approval.id, yes, approval.bound_to, turn, record, proof):
                 yield event
 
     async def _follow(self, step: Step, turn: Turn, record: Record) -> AsyncIterator[Event]:

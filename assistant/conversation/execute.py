@@ -34,12 +34,13 @@ from assistant.models import (
     Turn,
     Verdict,
 )
-from assistant.safety.approvals import Approvals
+from assistant.safety.approvals import Approvals, hidden
 from assistant.safety.audit import Audit
-from assistant.safety.limits import Limits
+from assistant.safety.limits import Limits, recipient
 from assistant.safety.mandate import Grant, Mandate, merged
 from assistant.safety.policy import effective_effect, judge
 from assistant.safety.provenance import Evidence, join, recipients
+from assistant.safety.words import argument, deed, shown, worded
 from assistant.skillkit.context import Context
 from assistant.skillkit.contexts import Contexts
 from assistant.skillkit.declare import Result
@@ -250,20 +251,21 @@ class Executor:
             operation=action.id,
             tool=action.tool,
             effect=action.effect,
-            args=action.args,
+            args=hidden(action.args, recipient(action.args)) if verdict.proof else action.args,
             origins={name: origin.label for name, origin in action.origins.items()},
             verdict=verdict.decision,
             reason=verdict.reason,
         )
         if verdict.decision is Decision.DENY:
-            reason = self._text(work.language, verdict.reason, **verdict.data)
-            raise PolicyDenied("policy.denied" if planned else "policy.unplanned", tool=action.tool, reason=reason)
+            told = self._told(action, verdict, work)
+            reason = self._text(work.language, verdict.reason, **told)
+            raise PolicyDenied("policy.denied" if planned else "policy.unplanned", tool=told["tool"], reason=reason)
         return verdict
 
     def _propose(
         self, action: Action, prepared: Prepared, verdict: Verdict, work: Work, grant: tuple[str, int]
     ) -> Approval:
-        reason = self._text(work.language, verdict.reason, **verdict.data)
+        reason = self._text(work.language, verdict.reason, **self._told(action, verdict, work))
         proof = ""
         work.waits |= verdict.decision is Decision.ASK
         if verdict.proof:
@@ -275,12 +277,21 @@ class Executor:
 
     def _deferred(self, tool: Tool, action: Action, work: Work) -> Prepared:
         """A read or a write that is asked about: shown as it will be called."""
+        language, catalogue = work.language, self._contexts.catalogue
         fields = tuple(
-            PreviewField(name=name, value=_shown(value), origin=action.origins.get(name))
+            PreviewField(
+                name=argument(name, catalogue, language),
+                value=shown(value, work.observations),
+                origin=action.origins.get(name),
+            )
             for name, value in action.args.items()
         )
-        title = self._text(work.language, "safety.deferred", tool=tool.name, what=tool.schema.description)
-        return Prepared(title=title, fields=fields, payload={_ARGS: action.args})
+        title = deed(tool.name, catalogue, language, tool.schema.description)
+        return Prepared(title=title[:1].upper() + title[1:], fields=fields, payload={_ARGS: action.args})
+
+    def _told(self, action: Action, verdict: Verdict, work: Work) -> dict[str, str]:
+        described = self._skills.tool(action.tool).schema.description
+        return worded(verdict.data, self._contexts.catalogue, work.language, described)
 
     # --- done --------------------------------------------------------------------------------------------------
 
@@ -351,10 +362,6 @@ def _picked(items: Sequence[dict[str, Any]], reference: dict[str, Any]) -> Seque
 
 def _refers(value: Any) -> bool:
     return isinstance(value, dict) and "$from" in value
-
-
-def _shown(value: Any) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _leaks(

@@ -10,8 +10,9 @@ import hmac
 import json
 import re
 import sqlite3
+import unicodedata
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -126,29 +127,30 @@ class Approvals:
         """Answer yes or no. With `bound_to` the answer counts only for what its giver was shown.
 
         `proof` is what was typed besides the yes, where the approval wants it. Raises NotFound; Conflict
-        `approval.decided` when somebody was faster; ApprovalExpired `approval.expired`, `approval.changed` or
-        `approval.wrong_proof` (it is refused after three of these); AskAgain `approval.proof_wanted`.
+        `approval.decided` when somebody was faster; ApprovalExpired `approval.expired`, `approval.changed`,
+        `approval.wrong_proof` or, after three of these, when it is refused, `approval.wrong_proof_last`; AskAgain
+        `approval.proof_wanted`.
         """
         wrong = False
 
         def answer(approval: Approval) -> ApprovalState:
             nonlocal wrong
-            if bound_to is not None and not hmac.compare_digest(bound_to.encode(), approval.bound_to.encode()):
-                raise ApprovalExpired("approval.changed", tool=approval.action.tool)
-            if approval.state == "expired":
-                raise ApprovalExpired("approval.expired", tool=approval.action.tool)
-            if approval.state != "pending":
-                raise Conflict("approval.decided", what=approval.prepared.title)
-            if not approve or not approval.proof:
-                return "approved" if approve else "refused"
-            if not proof.strip():
-                raise AskAgain("approval.proof_wanted", missing=["proof"], what=approval.prepared.title)
-            wrong = not proves(proof, approval)
-            return ("refused" if self._missed(approval) else "pending") if wrong else "approved"
+            wrong = not _counts(approval, approve, bound_to, proof)
+            if wrong:
+                return "refused" if self._missed(approval) else "pending"
+            return "approved" if approve else "refused"
 
         approval = self._change(id, answer)
         if wrong:
-            raise ApprovalExpired("approval.wrong_proof", tool=approval.action.tool)
+            last = "_last" if approval.state == "refused" else ""
+            raise ApprovalExpired(f"approval.wrong_proof{last}", tool=approval.action.tool)
+        return approval
+
+    def check(self, id: str, approve: bool, bound_to: str | None = None, proof: str = "") -> Approval:
+        """The approval, if `decide` would take this answer now. Raises what `decide` raises; a wrong proof counts."""
+        approval = self.get(id)
+        if not _counts(approval, approve, bound_to, proof):
+            return self.decide(id, approve, bound_to, proof)
         return approval
 
     def _missed(self, approval: Approval) -> bool:
@@ -234,9 +236,9 @@ class Approvals:
                 "UPDATE approvals SET state = ? WHERE id = ? AND state = ?", (state, id, row["state"])
             )
             if swapped.rowcount != 1:
-                raise Conflict("approval.decided", what=approval.prepared.title)
+                raise _taken(approval)
             approval = approval.model_copy(update={"state": state})
-            self._note(connection, f"approval.{state}", approval)
+            self._note(connection, f"approval.{'wrong_proof' if state == 'pending' else state}", approval)
         failpoint(f"approval.{state}.after")
         return approval
 
@@ -284,30 +286,54 @@ def masked(approval: Approval) -> Approval:
     """As it is shown where a proof is wanted: without the end of the account, which is to be known from elsewhere."""
     if not approval.proof:
         return approval
-    whole = re.compile(r"[\s.\-\u200b]*".join(map(re.escape, approval.proof)), re.IGNORECASE)
-
-    def hide(data: Any) -> Any:
-        if isinstance(data, str):
-            return whole.sub(approval.proof[:-_TAIL] + "•" * _TAIL, data)
-        if isinstance(data, dict):
-            return {key: hide(value) for key, value in data.items()}
-        return [hide(value) for value in data] if isinstance(data, list) else data
-
     kept = approval.model_dump(mode="json")
-    return Approval.model_validate(
-        kept | {part: hide(kept[part]) for part in ("action", "prepared", "proof", "reason")}
-    )
+    parts = ("action", "prepared", "proof", "reason")
+    return Approval.model_validate(kept | {part: hidden(kept[part], approval.proof) for part in parts})
 
 
-def proves(typed: str, approval: Approval) -> bool:
-    """Whether what was typed is the end of the account (or the name) that the approval wants."""
-    wanted = _tail(approval.proof)
-    return bool(wanted) and hmac.compare_digest(_tail(typed), wanted)
+def hidden(data: Any, account: str) -> Any:
+    """Plain JSON with the end of the account hidden wherever it stands, in one piece or in groups."""
+    whole = re.compile(r"[\W_]*".join(map(re.escape, account)), re.IGNORECASE)
+
+    def hide(part: Any) -> Any:
+        if isinstance(part, str):
+            return whole.sub(account[:-_TAIL] + "•" * _TAIL, part)
+        if isinstance(part, Mapping):
+            return {key: hide(value) for key, value in part.items()}
+        return [hide(value) for value in part] if isinstance(part, list | tuple) else part
+
+    return hide(data) if account else data
 
 
-def _tail(text: str) -> bytes:
-    """The last four letters and digits of an account, or of a name in any script."""
-    return re.sub(r"[\W_]", "", text.upper())[-_TAIL:].encode()
+def _counts(approval: Approval, approve: bool, bound_to: str | None, proof: str) -> bool:
+    """False for a wrong proof. Raises what makes the answer void whatever was typed, or wants more of it."""
+    if bound_to is not None and not hmac.compare_digest(bound_to.encode(), approval.bound_to.encode()):
+        raise ApprovalExpired("approval.changed", tool=approval.action.tool)
+    if approval.state == "expired":
+        raise ApprovalExpired("approval.expired", tool=approval.action.tool)
+    if approval.state != "pending":
+        raise _taken(approval)
+    if not approve or not approval.proof:
+        return True
+    if not proof.strip():
+        raise AskAgain("approval.proof_wanted", missing=["proof"], what=masked(approval).prepared.title)
+    return check_proof(proof, approval.proof)
+
+
+def check_proof(typed: str, account: str) -> bool:
+    """Whether this is the end of the account: four characters of it or more; all of one that is shorter."""
+    end, whole = _letters(typed), _letters(account)
+    enough = min(_TAIL, len(whole))
+    return len(end) >= max(enough, 1) and hmac.compare_digest(whole[-len(end) :].encode(), end.encode())
+
+
+def _letters(text: str) -> str:
+    """Letters and digits alone, however they were typed: 全角 too."""
+    return re.sub(r"[\W_]", "", unicodedata.normalize("NFKC", text).upper())
+
+
+def _taken(approval: Approval) -> Conflict:
+    return Conflict("approval.decided", what=masked(approval).prepared.title)
 
 
 def _digests(approval: Approval) -> dict[str, Any]:
@@ -318,6 +344,6 @@ def _digests(approval: Approval) -> dict[str, Any]:
         "tool": approval.action.tool,
         "action": approval.action.digest,
         "prepared": approval.prepared.digest,
-        "title": approval.prepared.title,
+        "title": masked(approval).prepared.title,
         "expires_at": approval.expires_at,
     }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 import json
 import uuid
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 from starlette.requests import Request
 from starlette.responses import Response
 
-from assistant.errors import ApprovalExpired, Conflict, NotFound, PolicyDenied
+from assistant.errors import NotFound, PolicyDenied
 from assistant.models import Surface, Turn
 from assistant.safety.approvals import masked
 from assistant.sandbox import machine
@@ -111,14 +110,11 @@ async def decide(request: Request) -> Response:
     """Answer an approval; streams what follows."""
     sent = await body(request, DecisionBody)
     known = services(request)
-    found = known.approvals.get(request.path_params["id"])
-    if found.state != "pending":
-        raise Conflict("approval.decided", what=found.prepared.title)
-    if sent.bound_to is not None and not hmac.compare_digest(sent.bound_to.encode(), found.bound_to.encode()):
-        raise ApprovalExpired("approval.changed", tool=found.action.tool)
+    approve = sent.decision == "approve"
+    # Before the stream begins: a wrong or missing proof, or an answer that came too late, is a problem of the request.
+    found = known.approvals.check(request.path_params["id"], approve, sent.bound_to, sent.proof)
     tongue = language(request, known.language)
     turn = new_turn(sent.decision, found.session, sent.surface, tongue)
-    approve = sent.decision == "approve"
     events = known.conversation.decide(found.id, approve=approve, bound_to=sent.bound_to, turn=turn, proof=sent.proof)
     return stream(known.running.run(turn, events))
 

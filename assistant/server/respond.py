@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
-from assistant.errors import ApprovalExpired, AssistantError, Conflict, NotFound, PolicyDenied, Rejected
+from assistant.errors import ApprovalExpired, AskAgain, AssistantError, Conflict, NotFound, PolicyDenied, Rejected
 from assistant.events import Event
 from assistant.locale import Catalogue
 
@@ -22,6 +22,7 @@ _STATUS: tuple[tuple[type[AssistantError], int], ...] = (
     (ApprovalExpired, 409),
     (PolicyDenied, 403),
     (Rejected, 422),
+    (AskAgain, 422),
 )
 
 

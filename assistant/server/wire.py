@@ -39,11 +39,14 @@ class PlanBody(_Body):
 
 
 class DecisionBody(_Body):
-    """The answer to an approval; `bound_to` is the hash of what was shown, `proof` what was typed besides the yes."""
+    """The answer to an approval; `bound_to` is the hash of what was shown.
+
+    `proof`: where the approval has one, the last four characters of the account, as the person typed them.
+    """
 
     decision: Literal["approve", "refuse"]
     bound_to: str | None = Field(None, max_length=200)
-    proof: str = Field("", max_length=200)
+    proof: str = Field("", max_length=100)
     surface: Surface = "api"
 
     @model_validator(mode="after")

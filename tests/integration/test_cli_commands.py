@@ -86,7 +86,7 @@ def test_without_a_terminal_an_approval_waits_and_it_is_said_how_to_answer(run: 
     result = run("ask", "approve me")
     assert result.exit_code == 3
     assert "Reply to Anna Schmidt" in result.stdout
-    assert "written by others: email m1 from spam@example.com" in result.stdout
+    assert "written by others: a mail from spam@example.com" in result.stdout
     assert "from your contacts: Anna Schmidt" in result.stdout
     assert "assistant approvals approve ap-1234" in result.stderr
     assert not daemon.decisions

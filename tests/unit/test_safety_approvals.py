@@ -12,7 +12,7 @@ from safety_parts import KEY, START, World, mail
 from assistant.clock import FrozenClock
 from assistant.errors import ApprovalExpired, AskAgain, AssistantError, Conflict, NotFound, PolicyDenied
 from assistant.models import Action, Approval, Prepared, PreviewField
-from assistant.safety.approvals import Approvals, masked, proves
+from assistant.safety.approvals import Approvals, check_proof, masked
 from assistant.store import Database, open_database
 
 
@@ -253,7 +253,7 @@ def test_three_wrong_ends_are_a_no(approvals: Approvals) -> None:
     for state in ("pending", "pending", "refused"):
         with pytest.raises(ApprovalExpired) as error:
             approvals.decide(approval.id, True, approval.bound_to, "3001")
-        assert code(error) == "approval.wrong_proof"
+        assert code(error) == ("approval.wrong_proof_last" if state == "refused" else "approval.wrong_proof")
         assert approvals.get(approval.id).state == state
     with pytest.raises(Conflict):
         approvals.decide(approval.id, True, approval.bound_to, "3000")
@@ -266,7 +266,7 @@ def test_three_wrong_ends_are_a_no(approvals: Approvals) -> None:
 def test_a_payee_without_an_account_is_proved_by_the_name(
     approvals: Approvals, payee: str, typed: str, right: bool
 ) -> None:
-    assert proves(typed, paying(approvals, proof=payee)) is right
+    assert check_proof(typed, payee) is right
 
 
 def test_what_is_shown_holds_no_end_of_the_account(approvals: Approvals) -> None:

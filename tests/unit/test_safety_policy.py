@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from assistant.locale.catalogue import Catalogue
 from assistant.models import Action, Decision, Effect, Label, Origin, Trait
 from assistant.safety.policy import effective_effect, judge, tainted
+from assistant.safety.words import worded
 from assistant.skillkit.manifest import ToolDeclaration
 from tests.support.context import load_skill
 
@@ -74,8 +75,14 @@ def test_a_sensitive_value_from_untrusted_data_is_marked_and_denied_where_nobody
     verdict = judge(action(effect, Label.UNTRUSTED), present=present)
     assert verdict.decision is decision
     if effect != "read":
-        reason = CATALOGUE.text("en", verdict.reason, **verdict.data)
-        assert "to was read in email 3f2a from x@y" in reason
+        for language, words in (
+            ("en", ("the recipient", "a mail from x@y, not said by you")),
+            ("zh", ("收件人或收款人", "x@y 发来的邮件，并不是您说的")),
+        ):
+            told = worded(verdict.data, CATALOGUE, language, "Pay somebody.")
+            reason = CATALOGUE.text(language, verdict.reason, **told)
+            assert all(part in reason for part in words), reason
+            assert "3f2a" not in reason
 
 
 def test_a_write_by_an_automation_with_trusted_values_is_allowed() -> None:
@@ -194,7 +201,8 @@ def test_the_sentence_names_who_would_see_it_and_where_it_was_read() -> None:
     verdict = judge(made("write", USER, LEAK), present=True)
     assert "eve@evil.example" in CATALOGUE.text("zh", verdict.reason, **verdict.data)
     verdict = judge(made("write", BAD, (), "lasting"), present=True)
-    assert "x was read in email m1" in CATALOGUE.text("en", verdict.reason, **verdict.data)
+    told = worded(verdict.data, CATALOGUE, "en", "Keep a fact.")
+    assert "email m1" in CATALOGUE.text("en", verdict.reason, **told)
 
 
 def test_the_marks_of_a_manifest_reach_the_policy() -> None:
