@@ -15,11 +15,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 from assistant.client import ConnectionLost, NoAnswer, NotRunning
 from assistant.events import Event, Failed, Question, Reply
 from assistant.failpoint import VARIABLE
+from assistant.store import backups
 from bench.faults.wishes import Wish, rows, say
 from bench.form import ROOT, Home
 from bench.outbox import server, settings
@@ -105,11 +107,9 @@ def writing(home: Home, name: str, folder: Path) -> str:
 
 def taking_back(home: Home, name: str, folder: Path) -> str:
     """An undo: taken back at most once."""
-    home.start(_WITHIN_S)
+    start_dying(home, name)
     asyncio.run(tell(home, "add eggs to my shopping list"))
     asyncio.run(tell(home, "add milk to my shopping list"))
-    home.stop()
-    start_dying(home, name)
     asyncio.run(tell(home, "undo"))
     if not died(home):
         return "was not killed"
@@ -125,13 +125,11 @@ def taking_back(home: Home, name: str, folder: Path) -> str:
 
 def asking(home: Home, name: str, folder: Path) -> str:
     """A question and its answer: nothing is done twice, and it can be asked for again."""
-    home.start(_WITHIN_S)
+    start_dying(home, name)
     if name == "question.dropped":
         events = asyncio.run(tell(home, "remind me to call the clinic"))
         if not any(isinstance(event, Question) for event in events):
             return "no question was asked"
-    home.stop()
-    start_dying(home, name)
     asyncio.run(tell(home, "tomorrow at 9" if name == "question.dropped" else "remind me to call the clinic"))
     if not died(home):
         return "was not killed"
@@ -157,10 +155,8 @@ def due(home: Home, name: str, folder: Path) -> str:
 
 def removing(home: Home, name: str, folder: Path) -> str:
     """A reminder that is cancelled stays cancelled."""
-    home.start(_WITHIN_S)
-    asyncio.run(tell(home, "remind me tomorrow at 9 to call the clinic"))
-    home.stop()
     start_dying(home, name)
+    asyncio.run(tell(home, "remind me tomorrow at 9 to call the clinic"))
     asyncio.run(tell(home, "cancel the reminder to call the clinic"))
     if not died(home):
         return "was not killed"
@@ -200,7 +196,7 @@ def mending(home: Home, name: str, folder: Path) -> str:
     home.start(_WITHIN_S)
     asyncio.run(tell(home, "remind me tomorrow at 9 to call the clinic"))
     home.stop()
-    home.run("daemon", "backup")
+    backups.make_daily(home.paths.database, datetime.now(UTC))
     damaged = b"\xa5" * 8192
     home.paths.database.write_bytes(damaged)
     start_dying(home, name, until_ready=False)
@@ -364,6 +360,4 @@ def _run(home: Home, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def _good_backups(home: Home) -> list[Path]:
-    from assistant.store import backups
-
     return [one.file for one in backups.listed(home.paths.database) if backups.problem_of(one.file) is None]

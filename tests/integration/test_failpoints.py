@@ -9,6 +9,8 @@ import pytest
 
 from bench.faults.edges import EDGES, Scenario, in_the_program, try_edge
 
+pytestmark = pytest.mark.usefixtures("many_daemons")
+
 LOCAL = [edge for edge in EDGES if not edge[2]]
 FAMILIES = {
     "{edge}.written": ("file", "vault", "config", "models", "restore.begun", "restore.placed", "restore.settled"),
