@@ -19,8 +19,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from assistant.client import ConnectionLost, NoAnswer, NotRunning
-from assistant.events import Event, Failed, Question, Reply
+from assistant.config import load
+from assistant.daemon import assemble
+from assistant.errors import AssistantError
+from assistant.events import Event, Failed, Question, ReceiptIssued, Reply
 from assistant.failpoint import VARIABLE
+from assistant.models import Action, Approval, Effect, Prepared
 from assistant.store import backups
 from bench.faults.wishes import Wish, rows, say
 from bench.form import ROOT, Home
@@ -182,6 +186,40 @@ def mailing(home: Home, name: str, folder: Path) -> str:
     return "" if there == int(approved) else f"approved: {approved}, arrived {there} times"
 
 
+def agreeing(home: Home, name: str, folder: Path) -> str:
+    """A yes to a write that was asked about: done at most once; told whether it was not begun or may be done."""
+    approval = asyncio.run(_asked_before(home, "write", "notes.add", {"text": "milk", "list": "shopping"}))
+    start_dying(home, name)
+    done = asyncio.run(_agree(home, approval))
+    if not died(home):
+        return "was not killed"
+    home.start(_WITHIN_S)
+    [(state,)] = rows(home.paths, "SELECT state FROM approvals")
+    there, told = _on_the_list(home), approval.prepared.title in notices(home)
+    if there != (name in ("write.done", "undo.kept")) or (done and not there):
+        return f"there {there} times, said to be done: {done}"
+    if told == (state == "pending"):
+        return f"the yes is {state}, told: {told}"
+    asyncio.run(_agree(home, approval))
+    expected = 1 if state == "pending" else there
+    if _on_the_list(home) != expected:
+        return f"after another yes it is there {_on_the_list(home)} times"
+    home.stop()
+    home.start(_WITHIN_S)
+    return "told again after a stop in order" if approval.prepared.title in notices(home) else _works(home)
+
+
+def agreeing_to_read(home: Home, name: str, folder: Path) -> str:
+    """A yes to a read that was asked about: what was cut off is told."""
+    approval = asyncio.run(_asked_before(home, "read", "notes.search", {"list": "shopping"}))
+    start_dying(home, name)
+    asyncio.run(_agree(home, approval))
+    if not died(home):
+        return "was not killed"
+    home.start(_WITHIN_S)
+    return _works(home) if approval.prepared.title in notices(home) else "nobody was told"
+
+
 def starting(home: Home, name: str, folder: Path) -> str:
     """The first start of all: the next one goes on as if nothing had been."""
     start_dying(home, name, until_ready=False)
@@ -262,6 +300,11 @@ EDGES: tuple[tuple[str, Scenario, tuple[str, ...]], ...] = (
         "write.begun", "write.done", "undo.kept", "audit.recorded", "file.written", "file.placed",
         "turn.kept.before", "turn.kept.after", "schedule.added",
     )),
+    *((name, agreeing, ()) for name in (
+        "approval.change.before", "approval.approved.after", "write.begun", "approval.used.after", "write.done",
+        "undo.kept",
+    )),
+    *((name, agreeing_to_read, ()) for name in ("approval.approved.after", "approval.used.after", "write.done")),
     ("undo.done", taking_back, ()),
     ("question.asked", asking, ()),
     ("question.dropped", asking, ()),
@@ -323,6 +366,30 @@ async def _said(home: Home, wish: Wish) -> None:
     with contextlib.suppress(*_GONE):
         async with home.client() as client:
             await say(client, wish)
+
+
+async def _asked_before(home: Home, effect: Effect, tool: str, args: dict[str, object]) -> Approval:
+    """An approval that waits, left by a daemon that has ended since."""
+    async with contextlib.AsyncExitStack() as stack:
+        services = await assemble(home.paths, load(home.paths.config_file).config, stack)
+        action = Action(id="asked-before", tool=tool, effect=effect, args=args, session="edge")
+        prepared = Prepared(title="What was asked before", payload={"args": args})
+        return services.approvals.propose(action, prepared, "Read elsewhere.", "edge")
+
+
+async def _agree(home: Home, approval: Approval) -> bool:
+    """Say yes; whether a receipt came."""
+    done = False
+    with contextlib.suppress(*_GONE, AssistantError):
+        async with home.client() as client:
+            async for event in client.decide(approval.id, approve=True, bound_to=approval.bound_to):
+                done = done or isinstance(event, ReceiptIssued)
+    return done
+
+
+def _on_the_list(home: Home) -> int:
+    files = (home.paths.data / "skill-data" / "notes").glob("*.md")
+    return sum(file.read_text(encoding="utf-8").count("milk") for file in files)
 
 
 def _receipt(home: Home) -> bool:
