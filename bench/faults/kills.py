@@ -34,7 +34,7 @@ def restarts(home: Home, kills: int) -> list[float]:
         home.spawn()
         asyncio.run(_first_answer(home))
         seconds.append(time.monotonic() - began)
-        home.wait_ready(_READY_S)
+        home.wait_ready(_READY_S, 0.2)
     home.stop()
     return seconds
 
