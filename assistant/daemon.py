@@ -158,7 +158,7 @@ async def assemble(
     )
     running = RunningTurns(bus, catalogue, clock)
     mending = Mending(paths.database, contexts, announcer, language, audit, approvals, outbox, sessions)
-    await mending.settle(restored)
+    stack.callback(await mending.settle(restored))
     await _watch(stack, mending, damage)
     await _begin(stack, outbox, schedules, running, crew)
     return Services(

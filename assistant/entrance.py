@@ -1,6 +1,7 @@
 """The daemon's door: the socket is open first, all else is loaded behind it. Who knocks meanwhile waits.
 
-Only `/healthz` answers at once (`starting`), so that whoever watches knows in a moment that the process lives.
+Only `/healthz` answers at once (`starting`), so that whoever watches knows in a moment that the process lives. So
+nothing is imported here that takes long: no pydantic, no babel, no settings.
 """
 
 from __future__ import annotations
@@ -14,42 +15,85 @@ import json
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from assistant import __version__, logs
-from assistant.config import Loaded, language_of
+from assistant import __version__
 from assistant.errors import Conflict
 from assistant.hardening import lock_down
 from assistant.kept import Kept
-from assistant.locale import Catalogue
 from assistant.paths import Paths
-from assistant.server.listen import listen
+from assistant.server.listen import Doors
+
+if TYPE_CHECKING:
+    from assistant.config import Config, Loaded
+    from assistant.locale import Catalogue
+    from assistant.models import Language
+
+_STOPS = (signal.SIGTERM, signal.SIGINT)
 
 
-async def serve(paths: Paths, loaded: Loaded, *, foreground: bool = True) -> None:
-    """Run until SIGTERM or SIGINT. Raises Conflict where a daemon of this user runs already."""
+async def serve(paths: Paths, load: Callable[[], Loaded], *, foreground: bool = True) -> None:
+    """Run until SIGTERM or SIGINT. Raises Conflict where a daemon of this user runs already, and what `load` raises."""
     started = time.monotonic()
     os.umask(0o077)
     lock_down()
     paths.make()
-    logs.set_up(paths.logs, loaded.config.logging, to_terminal=foreground)
     with _single_instance(paths):
-        stopping = asyncio.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+        stopping, asked = asyncio.Event(), asyncio.Event()
+
+        def stop() -> None:
+            asked.set()
+            stopping.set()
+
+        for number in _STOPS:
+            asyncio.get_running_loop().add_signal_handler(number, stop)
         async with AsyncExitStack() as front:
             door = Door(started)
-            texts = functools.cache(lambda: Catalogue(Kept(paths.state / "kept")))
-            await listen(door, paths, loaded.config.server, front, texts, language_of(loaded.config))
+            doors = Doors(
+                door, paths, front, functools.cache(functools.partial(_texts, paths)), lambda: door.fallback()
+            )
+            await doors.open_socket()
             # In a thread: the loop answers meanwhile, and nothing else imports beside it.
+            config = await asyncio.to_thread(_settings, paths, load, foreground)
+            door.fallback = functools.partial(_language, config)
+            await doors.open_port(config.server)
             daemon = await asyncio.to_thread(importlib.import_module, "assistant.daemon")
-            again = await daemon.run(paths, loaded.config, door, front, stopping, started)
-    if again:
-        daemon.start_again()
+            again = await daemon.run(paths, config, door, front, stopping, started)
+        if again and not await _asked_to_stop(asked):
+            daemon.start_again()
+
+
+async def _asked_to_stop(asked: asyncio.Event) -> bool:
+    """Whether a signal came while the parts were stopped. One that comes from now on ends the process at once."""
+    for number in _STOPS:
+        signal.signal(number, signal.SIG_DFL)
+    await asyncio.sleep(0.01)  # what was caught before is on its way through the loop
+    return asked.is_set()
+
+
+def _settings(paths: Paths, load: Callable[[], Loaded], foreground: bool) -> Config:
+    """The settings; from now on the log is written as they say."""
+    from assistant import logs
+
+    loaded = load()
+    logs.set_up(paths.logs, loaded.config.logging, to_terminal=foreground)
+    return loaded.config
+
+
+def _language(config: Config) -> Language:
+    from assistant.config import language_of
+
+    return language_of(config)
+
+
+def _texts(paths: Paths) -> Catalogue:
+    from assistant.locale import Catalogue
+
+    return Catalogue(Kept(paths.state / "kept"))
 
 
 class Door:
@@ -59,6 +103,8 @@ class Door:
         self._started = started
         self._app: ASGIApp | None = None
         self._opened = asyncio.Event()
+        self.fallback: Callable[[], Language] = lambda: "en"
+        """The language of refusals to clients that name none; the user's once the settings are read."""
 
     def open(self, app: ASGIApp) -> None:
         """Let everybody in."""

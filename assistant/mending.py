@@ -9,9 +9,10 @@ import asyncio
 import contextlib
 import logging
 import os
+import sqlite3
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -55,8 +56,11 @@ class Mending:
     outbox: SqlOutbox
     sessions: Sessions
 
-    async def settle(self, note: Restored | None) -> None:
-        """Before anything is sent, fired or answered: settle a restored database, and tell what a crash cut off."""
+    async def settle(self, note: Restored | None) -> Callable[[], None]:
+        """Before anything is sent, fired or answered: settle a restored database, and tell what a crash cut off.
+
+        Returns what forgets that at the end: a daemon that is killed before anybody looked tells it once more.
+        """
         with contextlib.suppress(AssistantError):  # a locked keyring: the head still tells
             self.audit.sealed = await seal.read(self.contexts.secrets)
         now, lost = self.contexts.clock.now(), self.audit.lost()
@@ -67,10 +71,23 @@ class Mending:
         note = note or restore.last_restored(self.database)
         if note is not None and recent(note, now):
             self.announcer.keep(told_of(note, self.contexts.catalogue, self.language))
-        for one in self.sessions.interrupted():
+        not_begun = self.approvals.not_begun()
+        for yes in not_begun:
+            said, tool = yes.prepared.title, yes.action.tool
+            self._tell("not_begun", f"cut-off:{yes.action.id}", said=said, tool=tool, at=yes.created_at)
+        begun = self.sessions.interrupted()
+        for one in begun:
             self.sessions.undone(one.operation)  # whether it can still be taken back is not known either
-            self._tell("cut_off", f"cut-off:{one.operation}", said=one.said, tool=one.tool, at=one.at)
-            self.sessions.end_write(one.operation)
+            if one.operation not in {yes.action.id for yes in not_begun}:
+                self._tell("cut_off", f"cut-off:{one.operation}", said=one.said, tool=one.tool, at=one.at)
+        return partial(self._forget, [one.operation for one in begun], [yes.id for yes in not_begun])
+
+    def _forget(self, operations: Sequence[str], approvals: Sequence[str]) -> None:
+        with contextlib.suppress(AssistantError, sqlite3.Error):  # a full disk: it is told once more
+            for operation in operations:
+                self.sessions.end_write(operation)
+            for approval in approvals:
+                self.approvals.void(approval)
 
     async def seal_daily(self) -> None:
         """Keep the audit's end among the secrets, until cancelled."""

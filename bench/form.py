@@ -17,11 +17,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import IO, Any, Protocol, Self
 
 import psutil
 
@@ -94,6 +94,26 @@ def median(values: Sequence[float]) -> float | None:
     return percentile(values, 0.5)
 
 
+class Process(Protocol):
+    """The daemon's process: what is used of `subprocess.Popen`."""
+
+    @property
+    def pid(self) -> int: ...
+    def poll(self) -> int | None: ...
+    def wait(self, timeout: float | None = None) -> int: ...
+    def terminate(self) -> None: ...
+    def kill(self) -> None: ...
+
+
+def _launch(program: str, output: IO[bytes]) -> Process:
+    command = [sys.executable, "-m", program]
+    return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd=ROOT)
+
+
+launch: Callable[[str, IO[bytes]], Process] = _launch
+"""How a home starts its daemon; `faults.forked` puts another way in its place."""
+
+
 class Home:
     """A temporary ASSISTANT_HOME with a daemon; the models are the shared ones. Use as `with Home() as home`.
 
@@ -115,7 +135,7 @@ class Home:
         self._start = start
         self._folder = tempfile.TemporaryDirectory(prefix="bench-", dir=base, ignore_cleanup_errors=True)
         self._before: dict[str, str | None] = {}
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Process | None = None
         self.paths: paths.Paths
 
     def __enter__(self) -> Self:
@@ -159,13 +179,7 @@ class Home:
     def spawn(self) -> None:
         """Start the daemon without waiting for it."""
         with (self.paths.logs / "bench.out").open("ab") as output:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", self._program],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                cwd=ROOT,
-            )
+            self._process = launch(self._program, output)
 
     def start(self, within: float = 60) -> Health:
         """Start the daemon and wait until it answers. Raises RuntimeError with its last words."""

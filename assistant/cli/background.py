@@ -9,10 +9,19 @@ gc.disable()  # until all is loaded (`serve` turns it on): a fifth of the time o
 import asyncio  # noqa: E402
 import os  # noqa: E402
 import sys  # noqa: E402
+from typing import TYPE_CHECKING  # noqa: E402
 
 from assistant import paths as folders  # noqa: E402
-from assistant.config import load  # noqa: E402
 from assistant.entrance import serve  # noqa: E402
+
+if TYPE_CHECKING:
+    from assistant.config import Loaded
+
+
+def _settings(paths: folders.Paths) -> Loaded:
+    from assistant.config import load
+
+    return load(paths.config_file)
 
 
 def main() -> None:
@@ -20,9 +29,7 @@ def main() -> None:
     os.umask(0o077)
     try:
         paths = folders.find()
-        loaded = load(paths.config_file)
-        paths.make()
-        asyncio.run(serve(paths, loaded, foreground=False))
+        asyncio.run(serve(paths, lambda: _settings(paths), foreground=False))
     except Exception as error:
         from assistant.cli.exits import explain, foreseen
         from assistant.cli.shell import choose_language

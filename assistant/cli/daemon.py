@@ -40,7 +40,7 @@ def run(context: typer.Context) -> None:
     shell = shells.of(context)
     loaded = shell.loaded
     shell.paths.make()
-    asyncio.run(serve(shell.paths, loaded))
+    asyncio.run(serve(shell.paths, lambda: loaded))
 
 
 def start(context: typer.Context) -> None:

@@ -118,17 +118,22 @@ class Executor:
 
     async def approve(self, approval: Approval) -> Observation:
         """Redeem an approved approval and do it: what reaches somebody goes to the outbox. Raises ApprovalExpired."""
-        redeemed = self._approvals.redeem(approval.id, approval.action, approval.prepared)
-        if redeemed.action.effect in ("outward", "money"):
-            receipt = await self._outbox.submit(redeemed)
-            origin = Origin(label=Label.TOOL, source=redeemed.action.tool)
-            return Observation(tool=redeemed.action.tool, text=receipt.summary, origin=origin, receipt=receipt)
-        action, language = redeemed.action, redeemed.language
-        tool = self._skills.tool(action.tool)
-        context = self._contexts.of(tool.skill, language, operation=action.id)
-        result = await self._ran(tool, context, action, redeemed.prepared.payload[_ARGS], redeemed.prepared.title)
-        if isinstance(result, Prepared):
-            raise SkillFailed("skill.bug", tool=tool.name, problem="prepared what was approved already")
+        action, language, title = approval.action, approval.language, approval.prepared.title
+        if action.effect in ("outward", "money"):
+            receipt = await self._outbox.submit(self._approvals.redeem(approval.id, action, approval.prepared))
+            origin = Origin(label=Label.TOOL, source=action.tool)
+            return Observation(tool=action.tool, text=receipt.summary, origin=origin, receipt=receipt)
+        with self._noted(action, title):  # before the yes is used up: no crash leaves it used and nothing told
+            redeemed = self._approvals.redeem(approval.id, action, approval.prepared)
+            tool = self._skills.tool(action.tool)
+            context = self._contexts.of(tool.skill, language, operation=action.id)
+            result = await tool.run(context, redeemed.prepared.payload[_ARGS])
+            if isinstance(result, Prepared):
+                raise SkillFailed("skill.bug", tool=tool.name, problem="prepared what was approved already")
+        if action.effect == "read":
+            with self._written_down(result, language) as told:
+                self._sessions.end_write(action.id)
+            result = told[0]
         return self._observation(tool, action, result, language)
 
     async def withdraw(self, session: str, language: Language) -> None:
@@ -171,17 +176,21 @@ class Executor:
     async def _ran(
         self, tool: Tool, context: Context, action: Action, args: dict[str, Any], said: str
     ) -> Result | Prepared:
-        """Run it. A write is noted before it begins, so that one that a crash cut off is told of, not forgotten."""
         if action.effect != "write":
             return await tool.run(context, args)
-        self._sessions.begin_write(action.id, action.session, tool.name, said)
+        with self._noted(action, said):
+            return await tool.run(context, args)
+
+    @contextlib.contextmanager
+    def _noted(self, action: Action, said: str) -> Iterator[None]:
+        """Note what begins, so that what a crash cuts off is told of, not forgotten. Who ends it is the caller."""
+        self._sessions.begin_write(action.id, action.session, action.tool, said)
         try:
-            outcome = await tool.run(context, args)
+            yield
         except BaseException:
             self._sessions.end_write(action.id)
             raise
         failpoint("write.done")
-        return outcome
 
     @contextlib.contextmanager
     def _written_down(self, result: Result, language: Language) -> Iterator[list[Result]]:

@@ -208,6 +208,18 @@ class Approvals:
 
         return [approval for row in rows if (approval := self._change(row["id"], use)).state == "used"]
 
+    def not_begun(self) -> list[Approval]:
+        """Reads and writes that got their yes and were not begun, because the daemon died in between."""
+        rows = self._db.conn.execute(
+            "SELECT * FROM approvals WHERE state = 'approved' AND effect IN ('read', 'write')"
+            " ORDER BY created_at, rowid"
+        )
+        return [self._of(row) for row in rows]
+
+    def void(self, id: str) -> None:
+        """Let nobody use the yes. Raises NotFound."""
+        self._change(id, lambda _: "expired")
+
     def after_restore(self) -> int:
         """Void every yes and every question that an older database still holds: it may have been used since.
 

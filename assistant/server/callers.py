@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from starlette.requests import HTTPConnection
 
 from assistant.errors import PolicyDenied
-from assistant.safety.tokens import Scope
+
+if TYPE_CHECKING:
+    from assistant.safety.tokens import Scope
 
 _DEFAULT = "default"
 

@@ -13,17 +13,20 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from assistant.errors import AssistantError
-from assistant.locale import Catalogue
-from assistant.models import Language
-from assistant.safety.tokens import Tokens
 from assistant.server.callers import PERSON, Caller
 from assistant.server.request import Refused, check_line, check_method, headers_of, whole
 from assistant.server.respond import language, problem_response
+
+if TYPE_CHECKING:  # the door is open before they are loaded
+    from assistant.locale import Catalogue
+    from assistant.models import Language
+    from assistant.safety.tokens import Tokens
 
 _log = logging.getLogger(__name__)
 
@@ -96,9 +99,9 @@ class Guard:
         self,
         app: ASGIApp,
         door: Door,
-        tokens: Tokens,
+        tokens: Callable[[], Tokens],
         catalogue: Callable[[], Catalogue],
-        fallback: Language,
+        fallback: Callable[[], Language],
         failures: Failures | None = None,
     ) -> None:
         self._app = app
@@ -149,7 +152,7 @@ class Guard:
             if self._door.token and secrets.compare_digest(given, self._door.token.encode()):
                 return PERSON
             try:
-                known = self._tokens.find(given)
+                known = self._tokens().find(given)
             except AssistantError as error:
                 _log.error("no program can be let in: %s", error)
                 known = None
@@ -159,7 +162,7 @@ class Guard:
         raise Refused(429, "server.slower", wait_s=wait, seconds=wait) if wait else Refused(401, "server.token")
 
     async def _refuse(self, refused: Refused, scope: Scope, receive: Receive, send: Send) -> None:
-        tongue = language(HTTPConnection(scope), self._fallback)
+        tongue = language(HTTPConnection(scope), self._fallback())
         message, mend = self._catalogue().explain(refused, tongue)
         response = problem_response(refused.status, refused.code, message, mend)
         response.headers["connection"] = "close"  # what follows on this connection may be anything

@@ -10,57 +10,84 @@ import secrets
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import uvicorn
 from starlette.types import ASGIApp
 
 from assistant.concealed import conceal
-from assistant.config import ServerSettings, is_loopback
 from assistant.errors import ConfigError
-from assistant.locale import Catalogue
-from assistant.models import Language
 from assistant.paths import Paths, private_folder
-from assistant.safety.tokens import Tokens
 from assistant.server.guard import Door, Guard
 from assistant.server.peers import Protocol
 from assistant.server.request import HEAD_BYTES, MOST_BYTES
+
+if TYPE_CHECKING:  # nothing that takes long is loaded before the socket is open
+    from assistant.config import ServerSettings
+    from assistant.locale import Catalogue
+    from assistant.models import Language
+    from assistant.safety.tokens import Tokens
 
 _log = logging.getLogger(__name__)
 _STOP_S = 10.0
 _MOST_CONNECTIONS = 256
 
 
-async def listen(
-    app: ASGIApp,
-    paths: Paths,
-    settings: ServerSettings,
-    stack: AsyncExitStack,
-    catalogue: Callable[[], Catalogue],
-    fallback: Language,
-) -> None:
-    """Serve `app` on the user's Unix socket and, where the settings say so, on loopback TCP behind a token.
+class Doors:
+    """The doors to `app`: the user's Unix socket at once, loopback TCP once the settings are known.
 
-    Token and port are left in the run folder, readable by the user alone, while the daemon runs. Raises ConfigError
-    where the run folder is not the user's alone, or the address is not this computer's own.
+    `stack` closes them. Raise ConfigError where the run folder is not the user's alone, or the address is not this
+    computer's own.
     """
-    guarded = partial(Guard, app, tokens=Tokens(paths.tokens), catalogue=catalogue, fallback=fallback)
-    private_folder(paths.socket.parent)
-    paths.socket.unlink(missing_ok=True)
-    await _serve_on(guarded(door=Door.unix()), _unix_socket(paths.socket), stack)
-    stack.callback(partial(paths.socket.unlink, missing_ok=True))
-    if settings.tcp:
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        paths: Paths,
+        stack: AsyncExitStack,
+        catalogue: Callable[[], Catalogue],
+        fallback: Callable[[], Language],
+    ) -> None:
+        self._guarded = partial(
+            Guard, app, tokens=cache(partial(_tokens, paths.tokens)), catalogue=catalogue, fallback=fallback
+        )
+        self._paths = paths
+        self._stack = stack
+
+    async def open_socket(self) -> None:
+        """Serve on the Unix socket."""
+        socket = self._paths.socket
+        private_folder(socket.parent)
+        socket.unlink(missing_ok=True)
+        await _serve_on(self._guarded(door=Door.unix()), _unix_socket(socket), self._stack)
+        self._stack.callback(partial(socket.unlink, missing_ok=True))
+
+    async def open_port(self, settings: ServerSettings) -> None:
+        """Serve on loopback TCP behind a token, where the settings say so.
+
+        Token and port are left in the run folder, readable by the user alone, while the daemon runs.
+        """
+        if not settings.tcp:
+            return
         listener = _tcp_socket(settings)
         port = listener.getsockname()[1]
         token = secrets.token_urlsafe(32)
         conceal(token)
         for name, value in (("server-token", token), ("server-port", str(port))):
-            file = paths.run / name
+            file = self._paths.run / name
             _leave(file, value)
-            stack.callback(partial(file.unlink, missing_ok=True))
-        await _serve_on(guarded(door=Door.tcp(port, token, settings.allowed_origins)), listener, stack)
+            self._stack.callback(partial(file.unlink, missing_ok=True))
+        door = Door.tcp(port, token, settings.allowed_origins)
+        await _serve_on(self._guarded(door=door), listener, self._stack)
         _log.info("listening on %s:%d", settings.host, port)
+
+
+def _tokens(file: Path) -> Tokens:
+    from assistant.safety.tokens import Tokens
+
+    return Tokens(file)
 
 
 def _unix_socket(path: Path) -> socket.socket:
@@ -73,6 +100,8 @@ def _unix_socket(path: Path) -> socket.socket:
 
 
 def _tcp_socket(settings: ServerSettings) -> socket.socket:
+    from assistant.config import is_loopback
+
     if not is_loopback(settings.host):  # the settings refuse it already; a door to the world has two locks
         raise ConfigError("config.beyond_loopback", host=settings.host)
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET

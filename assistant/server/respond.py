@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from pydantic import BaseModel, ValidationError
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from assistant.errors import ApprovalExpired, AskAgain, AssistantError, Conflict, NotFound, PolicyDenied, Rejected
-from assistant.events import Event
-from assistant.locale import Catalogue
 
-Body = TypeVar("Body", bound=BaseModel)
+if TYPE_CHECKING:  # the door is open before they are loaded
+    from pydantic import BaseModel
+
+    from assistant.events import Event
+    from assistant.locale import Catalogue
+
+Body = TypeVar("Body", bound="BaseModel")
 
 _STATUS: tuple[tuple[type[AssistantError], int], ...] = (
     (NotFound, 404),
@@ -33,6 +36,8 @@ async def body(request: Request, form: type[Body]) -> Body:
 
 def parse(raw: bytes | str, form: type[Body]) -> Body:
     """JSON text as `form`. Raises Rejected."""
+    from pydantic import ValidationError
+
     try:
         return form.model_validate_json(raw)
     except ValidationError as error:

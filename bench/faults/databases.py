@@ -9,8 +9,10 @@ import shutil
 import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
+from assistant.store import backups
 from bench.faults.edges import notices, scripted, tell
 from bench.form import Home
 
@@ -123,7 +125,7 @@ class Patient:
         for hour in range(8, 18):
             asyncio.run(tell(home, f"remind me tomorrow at {hour}:00 to do thing {hour}"))
         home.stop()
-        home.run("daemon", "backup")
+        backups.make_daily(home.paths.database, datetime.now(UTC))
         home.start(_READY_S)
         for number in range(20):
             asyncio.run(tell(home, f"add thing{number} to my shopping list"))

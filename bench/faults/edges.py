@@ -15,11 +15,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 from assistant.client import ConnectionLost, NoAnswer, NotRunning
-from assistant.events import Event, Failed, Question, Reply
+from assistant.config import load
+from assistant.daemon import assemble
+from assistant.errors import AssistantError
+from assistant.events import Event, Failed, Question, ReceiptIssued, Reply
 from assistant.failpoint import VARIABLE
+from assistant.models import Action, Approval, Effect, Prepared
+from assistant.store import backups
 from bench.faults.wishes import Wish, rows, say
 from bench.form import ROOT, Home
 from bench.outbox import server, settings
@@ -105,11 +111,9 @@ def writing(home: Home, name: str, folder: Path) -> str:
 
 def taking_back(home: Home, name: str, folder: Path) -> str:
     """An undo: taken back at most once."""
-    home.start(_WITHIN_S)
+    start_dying(home, name)
     asyncio.run(tell(home, "add eggs to my shopping list"))
     asyncio.run(tell(home, "add milk to my shopping list"))
-    home.stop()
-    start_dying(home, name)
     asyncio.run(tell(home, "undo"))
     if not died(home):
         return "was not killed"
@@ -125,13 +129,11 @@ def taking_back(home: Home, name: str, folder: Path) -> str:
 
 def asking(home: Home, name: str, folder: Path) -> str:
     """A question and its answer: nothing is done twice, and it can be asked for again."""
-    home.start(_WITHIN_S)
+    start_dying(home, name)
     if name == "question.dropped":
         events = asyncio.run(tell(home, "remind me to call the clinic"))
         if not any(isinstance(event, Question) for event in events):
             return "no question was asked"
-    home.stop()
-    start_dying(home, name)
     asyncio.run(tell(home, "tomorrow at 9" if name == "question.dropped" else "remind me to call the clinic"))
     if not died(home):
         return "was not killed"
@@ -157,10 +159,8 @@ def due(home: Home, name: str, folder: Path) -> str:
 
 def removing(home: Home, name: str, folder: Path) -> str:
     """A reminder that is cancelled stays cancelled."""
-    home.start(_WITHIN_S)
-    asyncio.run(tell(home, "remind me tomorrow at 9 to call the clinic"))
-    home.stop()
     start_dying(home, name)
+    asyncio.run(tell(home, "remind me tomorrow at 9 to call the clinic"))
     asyncio.run(tell(home, "cancel the reminder to call the clinic"))
     if not died(home):
         return "was not killed"
@@ -186,6 +186,40 @@ def mailing(home: Home, name: str, folder: Path) -> str:
     return "" if there == int(approved) else f"approved: {approved}, arrived {there} times"
 
 
+def agreeing(home: Home, name: str, folder: Path) -> str:
+    """A yes to a write that was asked about: done at most once; told whether it was not begun or may be done."""
+    approval = asyncio.run(_asked_before(home, "write", "notes.add", {"text": "milk", "list": "shopping"}))
+    start_dying(home, name)
+    done = asyncio.run(_agree(home, approval))
+    if not died(home):
+        return "was not killed"
+    home.start(_WITHIN_S)
+    [(state,)] = rows(home.paths, "SELECT state FROM approvals")
+    there, told = _on_the_list(home), approval.prepared.title in notices(home)
+    if there != (name in ("write.done", "undo.kept")) or (done and not there):
+        return f"there {there} times, said to be done: {done}"
+    if told == (state == "pending"):
+        return f"the yes is {state}, told: {told}"
+    asyncio.run(_agree(home, approval))
+    expected = 1 if state == "pending" else there
+    if _on_the_list(home) != expected:
+        return f"after another yes it is there {_on_the_list(home)} times"
+    home.stop()
+    home.start(_WITHIN_S)
+    return "told again after a stop in order" if approval.prepared.title in notices(home) else _works(home)
+
+
+def agreeing_to_read(home: Home, name: str, folder: Path) -> str:
+    """A yes to a read that was asked about: what was cut off is told."""
+    approval = asyncio.run(_asked_before(home, "read", "notes.search", {"list": "shopping"}))
+    start_dying(home, name)
+    asyncio.run(_agree(home, approval))
+    if not died(home):
+        return "was not killed"
+    home.start(_WITHIN_S)
+    return _works(home) if approval.prepared.title in notices(home) else "nobody was told"
+
+
 def starting(home: Home, name: str, folder: Path) -> str:
     """The first start of all: the next one goes on as if nothing had been."""
     start_dying(home, name, until_ready=False)
@@ -200,7 +234,7 @@ def mending(home: Home, name: str, folder: Path) -> str:
     home.start(_WITHIN_S)
     asyncio.run(tell(home, "remind me tomorrow at 9 to call the clinic"))
     home.stop()
-    home.run("daemon", "backup")
+    backups.make_daily(home.paths.database, datetime.now(UTC))
     damaged = b"\xa5" * 8192
     home.paths.database.write_bytes(damaged)
     start_dying(home, name, until_ready=False)
@@ -266,6 +300,11 @@ EDGES: tuple[tuple[str, Scenario, tuple[str, ...]], ...] = (
         "write.begun", "write.done", "undo.kept", "audit.recorded", "file.written", "file.placed",
         "turn.kept.before", "turn.kept.after", "schedule.added",
     )),
+    *((name, agreeing, ()) for name in (
+        "approval.change.before", "approval.approved.after", "write.begun", "approval.used.after", "write.done",
+        "undo.kept",
+    )),
+    *((name, agreeing_to_read, ()) for name in ("approval.approved.after", "approval.used.after", "write.done")),
     ("undo.done", taking_back, ()),
     ("question.asked", asking, ()),
     ("question.dropped", asking, ()),
@@ -329,6 +368,30 @@ async def _said(home: Home, wish: Wish) -> None:
             await say(client, wish)
 
 
+async def _asked_before(home: Home, effect: Effect, tool: str, args: dict[str, object]) -> Approval:
+    """An approval that waits, left by a daemon that has ended since."""
+    async with contextlib.AsyncExitStack() as stack:
+        services = await assemble(home.paths, load(home.paths.config_file).config, stack)
+        action = Action(id="asked-before", tool=tool, effect=effect, args=args, session="edge")
+        prepared = Prepared(title="What was asked before", payload={"args": args})
+        return services.approvals.propose(action, prepared, "Read elsewhere.", "edge")
+
+
+async def _agree(home: Home, approval: Approval) -> bool:
+    """Say yes; whether a receipt came."""
+    done = False
+    with contextlib.suppress(*_GONE, AssistantError):
+        async with home.client() as client:
+            async for event in client.decide(approval.id, approve=True, bound_to=approval.bound_to):
+                done = done or isinstance(event, ReceiptIssued)
+    return done
+
+
+def _on_the_list(home: Home) -> int:
+    files = (home.paths.data / "skill-data" / "notes").glob("*.md")
+    return sum(file.read_text(encoding="utf-8").count("milk") for file in files)
+
+
 def _receipt(home: Home) -> bool:
     return any('"kind":"receipt"' in str(entry) for (entry,) in rows(home.paths, "SELECT entry FROM audit"))
 
@@ -364,6 +427,4 @@ def _run(home: Home, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def _good_backups(home: Home) -> list[Path]:
-    from assistant.store import backups
-
     return [one.file for one in backups.listed(home.paths.database) if backups.problem_of(one.file) is None]

@@ -24,6 +24,21 @@ _READY_S = 120.0
 _DRAIN_S = 300.0
 
 
+def restarts(home: Home, kills: int) -> list[float]:
+    """Seconds from each kill of an idle daemon, started again at once, to an answer of `/healthz`."""
+    home.start(_READY_S)
+    seconds = []
+    for _ in range(kills):
+        began = time.monotonic()
+        home.kill()
+        home.spawn()
+        asyncio.run(_first_answer(home))
+        seconds.append(time.monotonic() - began)
+        home.wait_ready(_READY_S, 0.2)
+    home.stop()
+    return seconds
+
+
 @dataclass
 class Torment:
     """What came of it."""

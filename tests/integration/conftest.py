@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from anyio import open_process as open_process
+
+from bench.faults.forked import forking
 
 # anyio imports its processes when they are first used; pytest then rewrites them deep inside a test, where CPython 3.11
 # fails with "AST constructor recursion depth mismatch". So they are imported here.
@@ -22,3 +25,10 @@ def small_model() -> Path:
     if not folder or not file.is_file():
         pytest.skip(f"NO MODEL: set ASSISTANT_MODELS to a folder with {SMALL_MODEL}.gguf (`assistant models pull`)")
     return file
+
+
+@pytest.fixture(scope="module")
+def many_daemons() -> Iterator[None]:
+    """For files that start a daemon again and again: each is forked from a process that has all modules loaded."""
+    with forking():
+        yield

@@ -10,6 +10,8 @@ import pytest
 from bench.faults import disks
 from bench.faults.disks import Disk, small_disk
 
+pytestmark = pytest.mark.usefixtures("many_daemons")
+
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Disk]:

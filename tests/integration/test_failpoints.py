@@ -9,6 +9,8 @@ import pytest
 
 from bench.faults.edges import EDGES, Scenario, in_the_program, try_edge
 
+pytestmark = pytest.mark.usefixtures("many_daemons")
+
 LOCAL = [edge for edge in EDGES if not edge[2]]
 FAMILIES = {
     "{edge}.written": ("file", "vault", "config", "models", "restore.begun", "restore.placed", "restore.settled"),
@@ -22,6 +24,11 @@ ELSEWHERE = {"worker.load"}
 """Of the engine's worker: `test_frozen.py`."""
 
 
+@pytest.fixture(autouse=True)
+def _cheap_scrypt() -> None:
+    """Not here: the vault is opened by daemons too, which know nothing of a test's cheaper key."""
+
+
 def test_every_failpoint_of_the_program_is_tried() -> None:
     tried = {name for name, _, _ in EDGES} | ELSEWHERE
     for name in in_the_program():
@@ -33,6 +40,8 @@ def test_every_failpoint_of_the_program_is_tried() -> None:
             assert name.replace(field[0], value) in tried
 
 
-@pytest.mark.parametrize(("name", "scenario"), [edge[:2] for edge in LOCAL], ids=[edge[0] for edge in LOCAL])
+@pytest.mark.parametrize(
+    ("name", "scenario"), [edge[:2] for edge in LOCAL], ids=[f"{edge[0]}-{edge[1].__name__}" for edge in LOCAL]
+)
 def test_killed_there_nothing_is_lost_or_doubled_and_it_is_told(name: str, scenario: Scenario, tmp_path: Path) -> None:
     assert try_edge(name, scenario, (), tmp_path) == ""

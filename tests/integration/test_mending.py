@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import time
 from pathlib import Path
+
+import httpx
+import pytest
 
 from assistant.events import Noticed
 from assistant.models import Notice, Turn
@@ -68,7 +72,7 @@ async def test_what_was_open_in_the_backup_is_left_to_the_person(tmp_path: Path)
 
 
 def services_secrets(services: object) -> object:
-    return services.conversation._executor._contexts.secrets  # type: ignore[attr-defined]
+    return services.conversation.executor._contexts.secrets  # type: ignore[attr-defined]
 
 
 async def test_a_tail_that_is_missing_counts_as_a_restore(tmp_path: Path) -> None:
@@ -122,11 +126,25 @@ async def test_a_turn_begins_with_what_is_to_be_told(tmp_path: Path) -> None:
         assert [event.type for event in events[:2]] == ["notice", "turn-started"]
 
 
+@pytest.mark.usefixtures("many_daemons")
 def test_however_it_is_damaged_the_daemon_comes_up_and_what_is_lost_is_told(tmp_path: Path) -> None:
     with Patient(tmp_path) as patient:
         for kind in (*STOPPED, *KILLED):
             found = patient.suffer(kind, 1)
             assert found.right, found
+
+
+def _said_when_it_is_back(daemon: Daemon) -> list[dict[str, object]]:
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            events = daemon.say("show my reminders", session="later")
+        except httpx.TransportError:  # it is on its way down, or up
+            assert time.monotonic() < deadline
+        else:
+            if not any(event["type"] == "error" for event in events):
+                return events
+        time.sleep(0.05)
 
 
 def test_damage_at_work_ends_in_a_new_start_with_the_backup(tmp_path: Path) -> None:
@@ -146,7 +164,7 @@ def test_damage_at_work_ends_in_a_new_start_with_the_backup(tmp_path: Path) -> N
                 out.write(b"\x5a" * (size - 4096))
         events = asyncio.run(asyncio.to_thread(daemon.say, "show my reminders"))
         assert [event["code"] for event in events if event["type"] == "error"] == ["store.damaged"]
-        events = daemon.say("show my reminders", session="later")
+        events = _said_when_it_is_back(daemon)
         assert "call the clinic" in str(events[-2]["text"])
         assert [event["type"] for event in events].count("notice") == 1
         with daemon.client() as client:

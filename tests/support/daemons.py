@@ -59,7 +59,7 @@ class Daemon:
                         return
             except httpx.TransportError:
                 assert self.process.poll() is None, (self.paths.logs / "test.out").read_text(encoding="utf-8")
-                time.sleep(0.05)
+            time.sleep(0.02)
         raise AssertionError("the daemon did not come up")
 
     def stop(self) -> int:

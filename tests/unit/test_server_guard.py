@@ -38,7 +38,7 @@ CATALOGUE = Catalogue()
 
 def guarded(door: Door, tokens: Tokens, failures: Failures | None = None) -> TestClient:
     inner = Starlette(routes=[Route("/", hello, methods=["GET", "POST"]), WebSocketRoute("/ws", socket)])
-    return TestClient(Guard(inner, door, tokens, lambda: CATALOGUE, "en", failures))
+    return TestClient(Guard(inner, door, lambda: tokens, lambda: CATALOGUE, lambda: "en", failures))
 
 
 @pytest.fixture
