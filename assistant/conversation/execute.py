@@ -14,9 +14,10 @@ from collections.abc import Collection, Iterator, Sequence
 from functools import partial
 from typing import Any
 
+from assistant.conversation.references import refers, resolved
 from assistant.conversation.sessions import Sessions
 from assistant.conversation.work import Work
-from assistant.errors import AskAgain, AssistantError, Conflict, NotFound, PolicyDenied, Rejected, SkillFailed
+from assistant.errors import AssistantError, Conflict, NotFound, PolicyDenied, Rejected, SkillFailed
 from assistant.failpoint import failpoint
 from assistant.models import (
     Action,
@@ -48,7 +49,6 @@ from assistant.skillkit.loader import Skills, Tool
 from assistant.skillkit.planned import not_there
 
 _log = logging.getLogger(__name__)
-_CHOICES = 6
 _ARGS = "args"
 """The payload of a write that waits for a yes: its arguments, and nothing else."""
 
@@ -91,8 +91,8 @@ class Executor:
         tool = self._skills.tool(call.tool)
         if self._skills.planned(tool.skill):  # before anything is judged: no yes is asked for what can't be done
             raise not_there(tool.skill, partial(self._text, work.language))
-        resolved = {name: self._resolve(tool, name, value, work) for name, value in call.args.items()}
-        args = tool.schema.validate(resolved, self._clock.zone)
+        given = {name: resolved(tool, name, value, work.observations) for name, value in call.args.items()}
+        args = tool.schema.validate(given, self._clock.zone)
         granted = work.mandate.grant(tool.name, args)
         fixed = work.mandate.grants[granted].fixed.keys() if granted is not None else ()
         action = self.action(tool, args, call, fixed, work)
@@ -210,7 +210,7 @@ class Executor:
         if not self._skills.has(call.tool):
             return Grant(call.tool, {}, frozenset())
         schema = self._skills.tool(call.tool).schema
-        fixed = {name: value for name, value in call.args.items() if not _refers(value)}
+        fixed = {name: value for name, value in call.args.items() if not refers(value)}
         return Grant(call.tool, schema.canonical(fixed, self._clock.zone), frozenset(call.args) - fixed.keys())
 
     def action(self, tool: Tool, args: dict[str, Any], call: Call, fixed: Collection[str], work: Work) -> Action:
@@ -238,7 +238,7 @@ class Executor:
         if fixed:
             matters = name in (*tool.declaration.sensitive, *tool.declaration.reaches)
             return work.evidence.before.decided(name, value, kind, matters=matters)
-        if not _refers(raw):
+        if not refers(raw):
             origin = work.evidence.trace(name, value, kind)
             chosen = origin.label is Label.TOOL and tool.declaration.picks  # ours, but picked after reading
             return origin.model_copy(update={"label": Label.UNTRUSTED}) if chosen else origin
@@ -335,42 +335,6 @@ class Executor:
             return ()
         looked_up = {one.field for lookups in self._skills.lookups(tool.skill).values() for one in lookups}
         return tuple(sorted(looked_up.union(tool.declaration.trusted)))
-
-    def _resolve(self, tool: Tool, name: str, value: Any, work: Work) -> Any:
-        """`{"$from": N, "field": F}` → that field of the items call N found; all of them where a list is wanted.
-
-        With `"max": G` or `"min": G` that of the one item whose field G is largest or smallest.
-        """
-        if not _refers(value):
-            return value
-        seen = work.observations[value["$from"]]
-        items: Sequence[dict[str, Any]] = (seen.data or {}).get("items", [])
-        items = _picked([item for item in items if value["field"] in item], value)
-        found = [item[value["field"]] for item in items]
-        if not found:
-            raise NotFound("conversation.nothing_found", what=seen.text)
-        if tool.schema.argument(name).many:
-            return found
-        if len(set(map(str, found))) > 1 and tool.declaration.effect != "read":
-            choices = [str(item.get("label") or item.get("subject") or item.get("title") or "") for item in items]
-            raise AskAgain(
-                "conversation.which_one", missing=(name,), choices=[one for one in choices if one][:_CHOICES]
-            )
-        return found[0]
-
-
-def _picked(items: Sequence[dict[str, Any]], reference: dict[str, Any]) -> Sequence[dict[str, Any]]:
-    """The largest or smallest of the items, where the reference says by which field. Code picks, not a model."""
-    for word, pick in (("max", max), ("min", min)):
-        if by := reference.get(word):
-            comparable = [item for item in items if isinstance(item.get(by), int | float | str)]
-            kinds = {isinstance(item[by], str) for item in comparable}
-            return [pick(comparable, key=lambda item: item[by])] if len(kinds) == 1 else ()
-    return items
-
-
-def _refers(value: Any) -> bool:
-    return isinstance(value, dict) and "$from" in value
 
 
 def _leaks(
