@@ -152,12 +152,11 @@ class Caller:
         method = endpoint.method if rng.random() < 0.95 else rng.choice(_METHODS)
         headers = {"content-type": kind, **rng.choice(_HEADERS)}
         sent = written(self._body(endpoint), rng)
-        response = await client.request(
-            method,
-            path,
-            content=sent,
-            headers={name.encode(): value.encode("latin-1") for name, value in headers.items()},
-        )
+        raw = {name.encode(): value.encode("latin-1") for name, value in headers.items()}
+        try:
+            response = await client.request(method, path, content=sent, headers=raw)
+        except httpx.RemoteProtocolError:  # an idle connection was closed meanwhile (RFC 9112 §9.5): once more, anew
+            response = await client.request(method, path, content=sent, headers={**raw, b"connection": b"close"})
         if response.status_code >= 500:
             self._findings.crash("api", (method, path, response.status_code, sent[:200]))
         if '"code":"internal"' in response.text:

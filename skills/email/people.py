@@ -91,6 +91,13 @@ def _recipient(ctx: Context, word: str, argument: str) -> tuple[Address, Origin]
     raise AskAgain(code, missing=[argument], name=people[0].name if people else line(word, 100))
 
 
+def familiar(ctx: Context, address: Address) -> Origin | None:
+    """The contact whose address it is, to the letter; None for anybody else, whatever name the address carries."""
+    wanted = address.address.casefold()
+    person = next((one for one in ctx.user.contacts if (one.email or "").casefold() == wanted), None)
+    return Origin(label=Label.CONTACT, source=person.name) if person else None
+
+
 def sender_terms(ctx: Context, word: str) -> list[str]:
     """What to look for in a sender, folded: the addresses of the contacts meant, and names long enough to tell."""
     people = known(ctx, word)

@@ -14,7 +14,7 @@ from .items import origin, size, subject, when
 from .lookup import one
 from .mailbox import Entry, Mailbox, current
 from .parse import Address, Attachment, Mail, parts
-from .people import imitates, own, recipients, shown, valid
+from .people import familiar, imitates, own, recipients, shown, valid
 from .text import clean, line
 
 _ATTACHED_LIMIT = 25_000_000  # what most servers take; base64 makes it a third more
@@ -82,8 +82,8 @@ async def reply(ctx: Context, message_id: str, body: str, all: bool | None = Non
     return _prepared(
         ctx,
         draft,
-        [(address, origin(entry, mail)) for address in targets],
-        [(address, origin(entry, mail)) for address in copies],
+        [(address, familiar(ctx, address) or origin(entry, mail)) for address in targets],
+        [(address, familiar(ctx, address) or origin(entry, mail)) for address in copies],
         shown_text=text,
         extra=(*warnings, about),
     )

@@ -364,7 +364,7 @@ async def test_a_reply_keeps_the_thread_and_shows_where_it_goes(tmp_path: Path) 
     assert text.startswith("Friday works\n\nOn 23 Nov 2026")
     assert "> Shall we have lunch on Friday?" in text
     assert prepared.body == "Friday works"
-    assert [field.origin.label for field in prepared.fields if field.name == "To"] == [Label.UNTRUSTED]
+    assert [field.origin.label for field in prepared.fields if field.name == "To"] == [Label.CONTACT]  # to the letter
     everybody = message_of(await EMAIL.reply(ctx, id_, "ok", True))
     assert everybody["Cc"] == "bob@example.com, 王伟 <wangwei@example.cn>"
 
