@@ -194,7 +194,8 @@ class Caller:
 
     async def _message(self) -> str:
         rng = self._rng
-        async with websockets.unix_connect(self._socket, "ws://localhost/v1/events", max_size=None) as socket:
+        quick = {"max_size": None, "max_queue": None}  # unread events must not keep the close from being heard
+        async with websockets.unix_connect(self._socket, "ws://localhost/v1/events", **quick) as socket:
             schema = {"type": "object", "required": ["text", "type"], "properties": {
                 "v": {"const": 1}, "type": {"const": "turn"}, "text": {"type": "string", "maxLength": 20_000},
                 "session": {"type": "string", "pattern": "x"}, "language": {"type": "string", "maxLength": 20},
