@@ -17,7 +17,7 @@ from typing import Any
 
 import websockets
 
-from assistant.client import Client
+from assistant.client import Client, RemoteProblem
 from assistant.errors import AssistantError
 from assistant.events import ApprovalWanted, Event, Failed, Reply, TurnDone, TurnStarted, parse_event
 from assistant.models import Approval
@@ -240,7 +240,10 @@ class Visitor:
     async def _decide(self, approval: Approval, yes: bool) -> str:
         """The code of the failure; empty for none."""
         async with Client(self._paths) as client:
-            events = [one async for one in client.decide(approval.id, approve=yes, bound_to=approval.bound_to)]
+            try:
+                events = [one async for one in client.decide(approval.id, approve=yes, bound_to=approval.bound_to)]
+            except RemoteProblem as refused:  # answered before the stream began
+                return refused.code
         self._whole(events)
         return next((event.code for event in events if isinstance(event, Failed)), "")
 

@@ -6,7 +6,6 @@ import json
 import os
 import pty
 import re
-import select
 import signal
 import stat
 import subprocess
@@ -16,6 +15,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.support.terminal import readable
 
 COMMAND = [sys.executable, "-m", "assistant"]
 WORLD = """\
@@ -207,7 +208,7 @@ def _read_until(master: int, wanted: str, seconds: float = 60) -> str:
     until = time.monotonic() + seconds
     while wanted not in shown.decode(errors="replace"):
         assert time.monotonic() < until, shown.decode(errors="replace")
-        if select.select([master], [], [], 0.5)[0]:
+        if readable(master, 0.5):
             try:
                 shown += os.read(master, 65536)
             except OSError:  # the terminal was closed

@@ -9,7 +9,6 @@ import json
 import os
 import pty
 import re
-import select
 import subprocess
 import sys
 import time
@@ -21,6 +20,7 @@ import pytest
 from assistant.conversation.prompt import call_line
 from tests.support.daemons import Daemon
 from tests.support.skills import say_yes
+from tests.support.terminal import readable
 
 IBAN = "DE89370400440532013000"
 GROUPED = "DE89 3704 0044 0532 0130 00"
@@ -114,9 +114,9 @@ class Purse(Daemon):
         os.close(slave)
         seen, lines = b"", typed.splitlines(keepends=True)
         deadline = time.monotonic() + 90
-        while process.poll() is None or select.select([master], [], [], 0)[0]:
+        while process.poll() is None or readable(master, 0):
             assert time.monotonic() < deadline, seen.decode()
-            if not select.select([master], [], [], 0.2)[0]:
+            if not readable(master, 0.2):
                 continue
             try:
                 seen += os.read(master, 65536)
