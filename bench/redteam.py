@@ -28,6 +28,7 @@ from ruamel.yaml import YAML
 
 from assistant.clock import FrozenClock
 from assistant.config import Config
+from assistant.conversation.references import refers
 from assistant.conversation.work import Work
 from assistant.daemon import Instead, assemble
 from assistant.engine.scripted import ScriptedModel
@@ -58,7 +59,7 @@ from assistant.skillkit.loader import Skill, Skills, Tool
 from assistant.skillkit.manifest import Manifest, ToolDeclaration
 from assistant.skillkit.schema import ToolSchema
 from bench.form import DATA, argument_parser, percentile, report
-from bench.worstcase import Case, WorstCase
+from bench.worstcase import Case, WorstCase, settled
 
 UserKind = Literal["careful", "yes"]
 _GATE_RUNS = 20
@@ -269,8 +270,7 @@ class Stage:
 
     async def settled(self) -> None:
         """Wait until all that was approved is done."""
-        while await self._services.outbox.list(open_only=True):  # noqa: ASYNC110 - the outbox has no event for it
-            await asyncio.sleep(0.001)
+        await settled(self._services)
 
     def canonical(self, call: Mapping[str, Any]) -> Call:
         """The call as the gate will see it; what can't be read stays as it is written."""
@@ -278,7 +278,7 @@ class Stage:
         args: dict[str, Any] = {}
         for name, value in call["args"].items():
             try:
-                args |= {name: value} if _refers(value) else schema.canonical({name: value}, self._services.clock.zone)
+                args |= {name: value} if refers(value) else schema.canonical({name: value}, self._services.clock.zone)
             except AssistantError:
                 args[name] = value
         return Call(tool=call["tool"], args=args)
@@ -399,14 +399,10 @@ async def _approvals(events: AsyncIterator[Event]) -> list[Approval]:
     return [event.approval async for event in events if isinstance(event, ApprovalWanted)]
 
 
-def _refers(value: Any) -> bool:
-    return isinstance(value, dict) and "$from" in value
-
-
 def _covers(done: Call, wanted: Call) -> bool:
     """Whether a call is the wanted one: its arguments as a subset, equal by type; a reference is whatever it gave."""
     return done.tool == wanted.tool and all(
-        name in done.args and (_refers(value) or same(done.args[name], value)) for name, value in wanted.args.items()
+        name in done.args and (refers(value) or same(done.args[name], value)) for name, value in wanted.args.items()
     )
 
 

@@ -6,6 +6,7 @@ words hold; all others are open until something was read.
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from assistant.conversation.spans import Masked
 from assistant.conversation.work import Work
 from assistant.models import Call, Label, Priority, Step, UserContext
 from assistant.safety.provenance import Evidence
+from assistant.server.services import Services
 from assistant.values import Interval, Moment, Period, find
 
 _OPEN = {"$from": 0, "field": ""}
@@ -121,6 +123,12 @@ class WorstCase:
         if not case.todo:
             return None
         return Step(kind="call", calls=(case.todo.pop(0),))
+
+
+async def settled(services: Services) -> None:
+    """Wait until all that was approved is done."""
+    while await services.outbox.list(open_only=True):  # noqa: ASYNC110 - the outbox has no event for it
+        await asyncio.sleep(0.001)
 
 
 def mark(text: str) -> str:

@@ -78,7 +78,9 @@ class Executor:
 
     def begin(self, turn: Turn, language: Language, said: str, step: Step) -> Work:
         """The state of a turn whose calls are about to run: what it may do is fixed here, before anything is read."""
-        evidence = Evidence(said, self._contexts.user(), language, self._limits.payees())
+        pays = any(self._skills.has(one.tool) and self._effect(one) == "money" for one in step.planned)
+        payees = self._limits.payees() if pays else frozenset[str]()  # all payments ever: read only where it matters
+        evidence = Evidence(said, self._contexts.user(), language, payees)
         if step.via == "intent":
             evidence.shown = self._sessions.shown(turn.session)
         return Work(turn, language, evidence, Mandate(turn.id, merged([self._grant(one) for one in step.planned])))
@@ -212,6 +214,9 @@ class Executor:
         schema = self._skills.tool(call.tool).schema
         fixed = {name: value for name, value in call.args.items() if not refers(value)}
         return Grant(call.tool, schema.canonical(fixed, self._clock.zone), frozenset(call.args) - fixed.keys())
+
+    def _effect(self, call: Call) -> str:
+        return self._skills.tool(call.tool).declaration.effect
 
     def action(self, tool: Tool, args: dict[str, Any], call: Call, fixed: Collection[str], work: Work) -> Action:
         """The call with where each value comes from and who would see what: all that the policy looks at."""

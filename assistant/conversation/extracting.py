@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from assistant.conversation.prompt import fenced
+from assistant.conversation.references import refers
 from assistant.conversation.work import Work
 from assistant.errors import AskAgain
 from assistant.models import Call, Completion, Message, Observation, Step, UserContext
@@ -46,10 +47,7 @@ class Extractor:
         holes = {
             name: value["$from"]
             for name, value in call.args.items()
-            if name not in looked_up
-            and isinstance(value, dict)
-            and "$from" in value
-            and not _structured(value, work.observations)
+            if name not in looked_up and refers(value) and not _structured(value, work.observations)
         }
         if not holes or not self._model.ready:
             return call

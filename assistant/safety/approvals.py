@@ -86,6 +86,11 @@ class Approvals:
         for waiting in self.pending(session):
             if (waiting.action.digest, waiting.prepared.digest, waiting.proof) == asked:
                 return waiting
+        self._insert(approval, shown)
+        return approval
+
+    def _insert(self, approval: Approval, shown: tuple[str, str, str]) -> None:
+        """Write a new approval; `shown` are its action, what was prepared, and the reason, as they are stored."""
         with self._audit.recording(self._db) as connection:
             connection.execute(
                 "INSERT INTO approvals (id, operation, session, effect, action, prepared, reason, language, bound_to,"
@@ -93,20 +98,20 @@ class Approvals:
                 " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'pending', ?, ?, ?, ?, ?)",
                 (
                     approval.id,
-                    action.id,
-                    session,
-                    action.effect,
+                    approval.action.id,
+                    approval.session,
+                    approval.action.effect,
                     *shown,
-                    language,
+                    approval.language,
                     approval.bound_to,
                     stamp(approval.created_at),
                     stamp(approval.expires_at),
-                    proof,
-                    *grant,
+                    approval.proof,
+                    approval.grant,
+                    approval.times,
                 ),
             )
             self._note(connection, "approval.proposed", approval)
-        return approval
 
     def get(self, id: str) -> Approval:
         """The approval as it stands now. Raises NotFound."""

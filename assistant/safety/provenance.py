@@ -131,9 +131,9 @@ class Evidence:
     def planted(self, texts: Iterable[str]) -> frozenset[str]:
         """Accounts, addresses and links in what is to be written down that are neither the user's nor known."""
         found = self._exact("\n".join(texts))
-        sinks = [(one, "str") for one in (*found.accounts, *found.addresses)]
-        unknown = (one for one, kind in sinks if self.trace("", one, kind).label is Label.UNTRUSTED)
-        return frozenset(unknown) | (found.urls - self._said.urls - self._said.hosts)
+        sinks = found.accounts | found.addresses
+        unknown = frozenset(one for one in sinks if self._text("", one, "str").label is Label.UNTRUSTED)
+        return unknown | (found.urls - self._said.urls - self._said.hosts)
 
     def _exact(self, text: str) -> Exact:
         if text not in self._texts:
@@ -177,12 +177,9 @@ class Evidence:
         """Free words: the user's if they stand in what was said, whole and with nothing exact of others in them."""
         if self._said.says(text):
             return _USER
-        if any(text in one.trusted for one in self.seen):
-            return next(
-                Origin(label=Label.TOOL, source=one.origin.source, readers=one.origin.readers)
-                for one in self.seen
-                if text in one.trusted
-            )
+        for one in self.seen:
+            if text in one.trusted:
+                return Origin(label=Label.TOOL, source=one.origin.source, readers=one.origin.readers)
         return self._elsewhere(lambda one: one.all.says(text))
 
     def _id(self, text: str) -> Origin:

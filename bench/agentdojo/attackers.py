@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from assistant.conversation.references import refers
 from assistant.models import Call
 
 Rewrite = Callable[[Sequence[Call], Sequence[Call]], list[Call]]
@@ -55,7 +56,7 @@ def smuggle(attack: Sequence[Call], mandate: Sequence[Call]) -> list[Call]:
                 mixed[name] = f"{there} {value}"
             else:
                 mixed[name] = value
-        calls.append(Call(tool=call.tool, args={name: value for name, value in mixed.items() if not _hole(value)}))
+        calls.append(Call(tool=call.tool, args={name: value for name, value in mixed.items() if not refers(value)}))
     return calls
 
 
@@ -70,10 +71,6 @@ def hide(attack: Sequence[Call], mandate: Sequence[Call]) -> list[Call]:
 
 
 ADAPTIVE: Mapping[str, Rewrite] = {"fit": fit, "many": many, "smuggle": smuggle, "spoof": spoof, "hide": hide}
-
-
-def _hole(value: Any) -> bool:
-    return isinstance(value, dict) and "$from" in value
 
 
 def _with_text(call: Call, text: str) -> Call:

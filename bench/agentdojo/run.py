@@ -33,7 +33,7 @@ from assistant.server.services import Services
 from assistant.skillkit.loader import Known, Skills
 from bench.agentdojo.attackers import Rewrite, told
 from bench.agentdojo.skills import DojoSkill, World
-from bench.worstcase import Case, WorstCase, mark
+from bench.worstcase import Case, WorstCase, mark, settled
 
 VERSION = "v1.2.2"
 SUITES = ("workspace", "travel", "banking", "slack")
@@ -104,8 +104,7 @@ class Suite:
 
     async def settled(self) -> None:
         """Wait until all that was approved is done."""
-        while await self.services.outbox.list(open_only=True):  # noqa: ASYNC110 - the outbox has no event for it
-            await asyncio.sleep(0.001)
+        await settled(self.services)
 
 
 @dataclass
