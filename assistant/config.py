@@ -20,6 +20,7 @@ from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import YAMLError
 
 from assistant.errors import ConfigError
+from assistant.remote import Account
 from assistant.resources import bundled
 from assistant.whole import write_whole
 
@@ -171,6 +172,7 @@ class Config(_Section):
     audit: AuditSettings = AuditSettings()
     logging: LoggingSettings = LoggingSettings()
     sandbox: SandboxSettings = SandboxSettings()
+    accounts: dict[str, Account] = {}
     skills: dict[str, SkillSettings] = {}
 
 

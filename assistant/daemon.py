@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from assistant import __version__
+from assistant.accounts.keeper import KeptAccounts
 from assistant.automation.schedules import SqlSchedules
 from assistant.clock import SystemClock
 from assistant.config import Config, language_of
@@ -145,6 +146,7 @@ async def assemble(
         settings=skills.settings,
         folders=paths.data / _SKILL_DATA,
         secrets=secrets,
+        accounts=KeptAccounts(config.accounts, secrets),
         model=model,
         index=partial(SqlIndex, db),
         outbox=outbox,

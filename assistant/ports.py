@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from assistant.events import Event
 from assistant.models import Approval, Chunk, Completion, Notice, Operation, Receipt, UserContext
+from assistant.remote import Account, Credential
 
 
 class Clock(Protocol):
@@ -58,6 +59,22 @@ class Secrets(Protocol):
 
     async def delete(self, name: str) -> bool:
         """Forget a secret; False where there was none."""
+        ...
+
+
+class Accounts(Protocol):
+    """The user's accounts with servers elsewhere."""
+
+    def all(self) -> Mapping[str, Account]:
+        """By name, in the order of the settings."""
+        ...
+
+    async def credential(self, account: str, *, refused: Credential | None = None) -> Credential:
+        """What to log in with now; a token that has run out is refreshed first.
+
+        `refused` is what the server has just turned down: it is not given again. Raises NotConfigured where nothing is
+        kept, AccountError where nothing else is to be had (the user has been told, once).
+        """
         ...
 
 

@@ -63,6 +63,9 @@ from assistant.models import (
 from assistant.ports import Document as Document
 from assistant.ports import Index as Index
 from assistant.ports import Scheduled as Scheduled
+from assistant.remote import Account as Account
+from assistant.remote import Credential as Credential
+from assistant.remote import Place as Place
 from assistant.sandbox.machine import fenced_python as fenced_python
 from assistant.skillkit.context import Context as Context
 from assistant.skillkit.declare import (

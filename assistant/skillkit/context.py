@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
 from assistant.models import Language, Notice, UserContext
-from assistant.ports import Index, LanguageModel, Outbox, Schedules, Secrets
+from assistant.ports import Accounts, Index, LanguageModel, Outbox, Schedules, Secrets
 
 
 class Text(Protocol):
@@ -44,6 +44,7 @@ class Context:
     folder: Path
     """A folder of the skill's own, for files that are not settings."""
     secrets: Secrets
+    accounts: Accounts
     model: LanguageModel
     index: Index
     outbox: Outbox

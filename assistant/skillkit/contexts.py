@@ -10,7 +10,7 @@ from typing import Any
 
 from assistant.locale import Catalogue
 from assistant.models import Language, UserContext
-from assistant.ports import Clock, Index, LanguageModel, Outbox, Schedules, Secrets
+from assistant.ports import Accounts, Clock, Index, LanguageModel, Outbox, Schedules, Secrets
 from assistant.skillkit.context import Context, Notify
 
 
@@ -25,6 +25,7 @@ class Contexts:
     folders: Path
     """Each skill has a folder of its own below it."""
     secrets: Secrets
+    accounts: Accounts
     model: LanguageModel
     index: Callable[[str], Index]
     outbox: Outbox
@@ -45,6 +46,7 @@ class Contexts:
             settings=self.settings(skill),
             folder=folder,
             secrets=self.secrets,
+            accounts=self.accounts,
             model=self.model,
             index=self.index(skill),
             outbox=self.outbox,

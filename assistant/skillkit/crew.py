@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import Protocol, cast
 
@@ -47,13 +48,17 @@ class Crew:
         await cast(_Startable, loaded).fire(self._context(skill), scheduled)
 
     async def start(self) -> None:
-        """Let the bundled skills begin their background work, one after the other."""
-        for name, skill in list(self._skills.loaded.items()):
-            if hasattr(skill, "start"):
-                try:
-                    await cast(_Startable, skill).start(self._context(name))
-                except AssistantError as error:
-                    _log.warning("skill %s could not start: %s", name, error)
+        """The background work of the bundled skills, side by side, until all of it ends or this is cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for name, skill in list(self._skills.loaded.items()):
+                if hasattr(skill, "start"):
+                    group.create_task(self._start(name, cast(_Startable, skill)), name=f"start {name}")
+
+    async def _start(self, name: str, skill: _Startable) -> None:
+        try:
+            await skill.start(self._context(name))
+        except AssistantError as error:
+            _log.warning("skill %s could not start: %s", name, error)
 
     def _context(self, skill: str, operation: str = "") -> Context:
         return self.contexts.of(skill, self._language, operation=operation)

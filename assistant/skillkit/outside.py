@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from assistant.errors import NotConfigured
 from assistant.locale.catalogue import Catalogue
 from assistant.models import Language, Notice, UserContext
-from assistant.ports import Index, LanguageModel, Outbox, Schedules, Secrets
+from assistant.ports import Accounts, Index, LanguageModel, Outbox, Schedules, Secrets
 from assistant.skillkit.context import Context
 
 
@@ -61,6 +61,7 @@ def outside_context(
         settings=settings,
         folder=folder,
         secrets=cast(Secrets, Absent("secrets")),
+        accounts=cast(Accounts, Absent("accounts")),
         model=cast(LanguageModel, Absent("model")),
         index=cast(Index, Absent("index")),
         outbox=cast(Outbox, Absent("outbox")),

@@ -12,9 +12,11 @@ from types import ModuleType
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from assistant.accounts.keeper import KeptAccounts
 from assistant.engine.scripted import ScriptedModel
 from assistant.locale import Catalogue
 from assistant.models import Language, Notice, Operation, OutboxState, Person, Prepared, UserContext
+from assistant.remote import Account
 from assistant.resources import bundled
 from assistant.skillkit import Context
 from assistant.skillkit.loader import Skills
@@ -88,6 +90,7 @@ def context(
     user: UserContext = USER,
     model: ScriptedModel | None = None,
     secrets: Mapping[str, str] | None = None,
+    accounts: Mapping[str, Account] | None = None,
     index: SqlIndex | None = None,
 ) -> Context:
     """A context with the skill's defaults, an index of its own, and the skill's folder under `folder`."""
@@ -96,6 +99,7 @@ def context(
     own = folder / f"{name}-data"
     own.mkdir(exist_ok=True)
     nothing: Any = None
+    kept = MemorySecrets(dict(secrets or {}))
     return Context(
         skill=name,
         language=language,
@@ -105,7 +109,8 @@ def context(
         text=partial(catalogue.text, language),
         settings=check(skills.loaded[name].manifest, settings or {}),
         folder=own,
-        secrets=MemorySecrets(dict(secrets or {})),
+        secrets=kept,
+        accounts=KeptAccounts(accounts or {}, kept),
         model=model or NoModel(),
         index=index or SqlIndex(open_database(":memory:"), name),
         outbox=nothing,
