@@ -137,8 +137,8 @@ async def assemble(
     crew = Crew(skills, language)
     schedules = SqlSchedules(db, clock, crew.fire)
     approvals = Approvals(ledger, clock, await key, config.approvals.expire_s, audit=audit)
-    outbox = _outbox(ledger, config, clock, audit, bus, crew, catalogue, approvals, language)
     announcer = Announcer(bus, DesktopNotifications(config.assistant.name) if config.notify.desktop else None)
+    outbox = _outbox(ledger, config, clock, audit, bus, announcer, crew, catalogue, approvals, language)
     crew.contexts = contexts = Contexts(
         clock=clock,
         catalogue=catalogue,
@@ -190,6 +190,7 @@ def _outbox(
     clock: Clock,
     audit: Audit,
     bus: EventBus,
+    announcer: Announcer,
     crew: Crew,
     catalogue: Catalogue,
     approvals: Approvals,
@@ -202,6 +203,7 @@ def _outbox(
         hold_s=config.approvals.hold_s,
         audit=audit,
         bus=bus,
+        announcements=announcer,
         handlers=crew,
         text=catalogue.text,
         unfinished=approvals.unfinished,

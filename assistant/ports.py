@@ -89,6 +89,10 @@ class Bus(Protocol):
         """Hand the event to all who listen now, and to whoever begins to until the daemon ends."""
         ...
 
+    def withdraw(self, notice: str) -> None:
+        """Keep the notice of this id no longer."""
+        ...
+
     def untold(self, session: str) -> Sequence[Event]:
         """What is kept and was not given to this session yet."""
         ...
@@ -99,6 +103,18 @@ class Notifier(Protocol):
 
     async def show(self, notice: Notice) -> bool:
         """True where the desktop took it."""
+        ...
+
+
+class Announcements(Protocol):
+    """Notices that must not be missed."""
+
+    def keep(self, notice: Notice) -> None:
+        """Tell it on every surface, those that come later included, and on the desktop."""
+        ...
+
+    def withdraw(self, notice: str) -> None:
+        """It is not true any more."""
         ...
 
 

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from assistant import paths
-from bench.faults import audits, databases, disks, edges, frozen, kills, models
+from bench.faults import audits, databases, disks, dying, edges, frozen, kills, models
 from bench.faults.forked import forking
 from bench.form import Home, argument_parser, median, percentile, report
 from bench.outbox import server, settings
@@ -65,7 +65,7 @@ def random_kills(run: Run) -> None:
         if run.options.forked:
             stack.enter_context(forking())
         with server(folder, run.options.seed) as port:
-            told = {**settings(folder, port), **edges.scripted(folder)}
+            told = {**settings(folder, port), **dying.scripted(folder)}
             with Home(told, start=False) as home:
                 dice = random.Random(run.options.seed)
                 found = kills.torment(
@@ -96,7 +96,7 @@ def random_kills(run: Run) -> None:
 def restarts(run: Run) -> None:
     """From the kill of an idle daemon, started again at once, to its first answer; for a machine with nothing to do."""
     with tempfile.TemporaryDirectory(prefix="bench-restart-", ignore_cleanup_errors=True) as name:
-        with Home(edges.scripted(Path(name)), start=False) as home:
+        with Home(dying.scripted(Path(name)), start=False) as home:
             seconds = kills.restarts(home, run.options.restarts)
     run.figures |= {
         "restarts": len(seconds),

@@ -16,7 +16,7 @@ _TIMEOUT_S = 5.0
 
 
 class Announcer:
-    """The `notify` of every skill's context."""
+    """The `notify` of every skill's context, and the adapter of `ports.Announcements`."""
 
     def __init__(self, bus: Bus, notifier: Notifier | None) -> None:
         self._bus = bus
@@ -34,6 +34,10 @@ class Announcer:
         task = asyncio.create_task(self._on_desktop(notice))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    def withdraw(self, notice: str) -> None:
+        """Keep a notice no longer."""
+        self._bus.withdraw(notice)
 
     async def _on_desktop(self, notice: Notice) -> None:
         if self._notifier is not None and not await self._notifier.show(notice):

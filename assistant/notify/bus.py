@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from assistant.events import Event
+from assistant.events import Event, Noticed
 
 _QUEUE = 1000
 
@@ -16,7 +17,8 @@ class EventBus:
 
     def __init__(self) -> None:
         self._listeners: set[asyncio.Queue[Event | None]] = set()
-        self._kept: list[Event] = []
+        self._kept: dict[int, Event] = {}
+        self._numbers = itertools.count()
         self._told: set[tuple[int, str]] = set()
 
     def publish(self, event: Event) -> None:
@@ -30,17 +32,23 @@ class EventBus:
 
     def keep(self, event: Event) -> None:
         """Hand the event to all who listen now, and to whoever begins to until the daemon ends."""
-        self._kept.append(event)
+        self._kept[next(self._numbers)] = event
         self.publish(event)
+
+    def withdraw(self, notice: str) -> None:
+        """Keep a notice no longer: it is not true any more."""
+        for number, event in list(self._kept.items()):
+            if isinstance(event, Noticed) and event.notice.id == notice:
+                del self._kept[number]
 
     @property
     def kept(self) -> Sequence[Event]:
-        """What was given to `keep`."""
-        return tuple(self._kept)
+        """What was given to `keep` and not withdrawn."""
+        return tuple(self._kept.values())
 
     def untold(self, session: str) -> list[Event]:
         """What is kept and was not given to this session yet."""
-        found = [number for number in range(len(self._kept)) if (number, session) not in self._told]
+        found = [number for number in self._kept if (number, session) not in self._told]
         self._told.update((number, session) for number in found)
         return [self._kept[number] for number in found]
 
@@ -48,7 +56,7 @@ class EventBus:
     def listen(self) -> Iterator[asyncio.Queue[Event | None]]:
         """A queue of all events from now on; after None in it nothing more comes, since too many were not taken."""
         queue: asyncio.Queue[Event | None] = asyncio.Queue()
-        for event in self._kept:
+        for event in self.kept:
             queue.put_nowait(event)
         self._listeners.add(queue)
         try:

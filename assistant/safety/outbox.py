@@ -16,10 +16,10 @@ from typing import Any, Protocol, TypeVar
 
 from assistant.config import OutboxSettings
 from assistant.errors import ApprovalExpired, AssistantError, Conflict, Rejected, SkillFailed, Uncertain
-from assistant.events import Noticed, ReceiptIssued
+from assistant.events import ReceiptIssued
 from assistant.failpoint import failpoint
 from assistant.models import Approval, Language, Notice, Operation, OutboxState, Outcome, Receipt
-from assistant.ports import Bus, Clock
+from assistant.ports import Announcements, Bus, Clock
 from assistant.safety.audit import Audit
 from assistant.safety.operations import Operations, Row
 from assistant.store import Database
@@ -40,6 +40,7 @@ _OUTCOMES: dict[OutboxState, Outcome] = {
 _PARALLEL = 4
 _LONGEST_NAP_S = 30.0  # so that a changed clock or a machine that slept is noticed
 _LONGEST_LOOK_WAIT_S = 3600.0
+_STORE_NOTICE = "outbox-store"
 _STORE_RETRY_S = 2.0
 
 
@@ -84,6 +85,7 @@ class SqlOutbox:
         hold_s: float,
         audit: Audit,
         bus: Bus,
+        announcements: Announcements,
         handlers: Handlers,
         text: Text,
         unfinished: Callable[[], Sequence[Approval]] = tuple,
@@ -95,6 +97,7 @@ class SqlOutbox:
         self._settings = settings
         self._hold = timedelta(seconds=hold_s)
         self._bus = bus
+        self._announcements = announcements
         self._handlers = handlers
         self._text = text
         self._unfinished = unfinished
@@ -171,6 +174,9 @@ class SqlOutbox:
         for row in self._operations.in_state(S.SENDING):
             problem = self._text(row.language, "safety.outbox.stopped")
             self._publish(self._operations.move(row, S.UNKNOWN, problem=problem, look_at=look_at, looks=0))
+        for row in self._operations.in_state(S.UNKNOWN):
+            if row.told:  # by a daemon that has ended: whoever comes now may not have heard it
+                self._tell(row, "unknown", row.operation.problem)
         for approval in self._unfinished():
             try:
                 row, new = self._operations.add(approval, self._clock.now() + self._hold)
@@ -221,7 +227,7 @@ class SqlOutbox:
 
     async def _send(self, row: Row) -> None:
         row = self._operations.move(row, S.SENDING, attempts=row.operation.attempts + 1, problem="")
-        self._store_failed = False
+        self._store_works()
         try:
             async with asyncio.timeout(self._timeout_s):
                 reference = await self._handlers.commit(row.operation)
@@ -299,7 +305,7 @@ class SqlOutbox:
                 self._report_store(str(error))
                 await asyncio.sleep(_STORE_RETRY_S)
             else:
-                self._store_failed = False
+                self._store_works()
                 return written
 
     # --- what people see ---------------------------------------------------------------------------------------
@@ -331,20 +337,27 @@ class SqlOutbox:
     def _publish(self, row: Row) -> Receipt:
         receipt = self._receipt(row)
         self._bus.publish(ReceiptIssued(receipt=receipt, session=row.operation.session))
+        if row.operation.state is not S.UNKNOWN:
+            self._announcements.withdraw(f"{row.operation.id}:unknown")
         return receipt
 
     def _tell(self, row: Row, case: str, problem: str) -> None:
         operation = row.operation
         title = operation.prepared.title
         notice = Notice(
-            id=f"{operation.id}:{case}:{row.version}",
+            id=f"{operation.id}:{case}",
             title=self._text(row.language, f"safety.outbox.notice_{case}", title=title),
             body=self._text(row.language, f"safety.outbox.notice_{case}_body", title=title, problem=problem),
             skill=operation.tool.partition(".")[0],
             at=self._clock.now(),
             urgent=True,
         )
-        self._bus.publish(Noticed(notice=notice, session=operation.session))
+        self._announcements.keep(notice)
+
+    def _store_works(self) -> None:
+        if self._store_failed:
+            self._store_failed = False
+            self._announcements.withdraw(_STORE_NOTICE)
 
     def _report_store(self, problem: str) -> None:
         """Log every failure to write; tell the person the first of a row of them."""
@@ -354,13 +367,13 @@ class SqlOutbox:
         self._store_failed = True
         now = self._clock.now()
         notice = Notice(
-            id=f"outbox-store:{now.isoformat()}",
+            id=_STORE_NOTICE,
             title=self._text(self._language, "safety.outbox.notice_store"),
             body=self._text(self._language, "safety.outbox.notice_store_body", problem=problem),
             at=now,
             urgent=True,
         )
-        self._bus.publish(Noticed(notice=notice))
+        self._announcements.keep(notice)
 
     def _reason(self, row: Row, error: BaseException) -> str:
         if isinstance(error, Uncertain) and str(error):

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from assistant.store import backups
-from bench.faults.edges import notices, scripted, tell
+from bench.faults.dying import notices, scripted, tell
 from bench.form import Home
 
 _PAGE = 4096

@@ -29,7 +29,7 @@ from assistant.safety.audit import Audit
 from assistant.safety.vault import KeySource, Vault
 from assistant.store import Database, backups, open_database, restore
 from assistant.store.index import SqlIndex
-from bench.faults.edges import scripted
+from bench.faults.dying import scripted
 from bench.faults.ggufs import tiny
 from bench.faults.wishes import KINDS, Wish, rows, say
 from bench.form import Home

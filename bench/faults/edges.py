@@ -14,34 +14,23 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from assistant.client import ConnectionLost, NoAnswer, NotRunning
 from assistant.config import load
 from assistant.daemon import assemble
 from assistant.errors import AssistantError
-from assistant.events import Event, Failed, Question, ReceiptIssued, Reply
-from assistant.failpoint import VARIABLE
+from assistant.events import Failed, Question, ReceiptIssued, Reply
 from assistant.models import Action, Approval, Effect, Prepared
 from assistant.store import backups
-from bench.faults.wishes import Wish, rows, say
+from bench.faults.dying import GONE, WITHIN_S, died, dying, notices, said, scripted, start_dying, tell
+from bench.faults.sending import doubting, mailing
+from bench.faults.wishes import Wish, rows
 from bench.form import ROOT, Home
 from bench.outbox import server, settings
 
-_GONE = (ConnectionLost, NotRunning, NoAnswer)
 _NAMED = re.compile(r"failpoint\(f?\"([^\"]+)\"\)")
-_WITHIN_S = 120.0
-OPEN = "SELECT 1 FROM operations WHERE state IN ('PROPOSED', 'APPROVED', 'SENDING', 'UNKNOWN')"
-"""Acts whose end is still open."""
-
-
-def scripted(folder: Path) -> dict[str, object]:
-    """Settings of a daemon without a model."""
-    script = folder / "script"
-    script.write_text("reply: Hello.\n", encoding="utf-8")
-    return {"engine.model": f"scripted:{script}"}
 
 
 def in_the_program() -> set[str]:
@@ -50,57 +39,14 @@ def in_the_program() -> set[str]:
     return {name for file in files for name in _NAMED.findall(file.read_text(encoding="utf-8"))}
 
 
-@contextlib.contextmanager
-def dying(name: str) -> Iterator[None]:
-    """Processes started meanwhile die at the failpoint."""
-    os.environ[VARIABLE] = f"{name}:kill"
-    try:
-        yield
-    finally:
-        del os.environ[VARIABLE]
-
-
-def start_dying(home: Home, name: str, *, until_ready: bool = True) -> None:
-    """Start a daemon that will die at the failpoint."""
-    with dying(name):
-        home.spawn()
-    if until_ready:
-        home.wait_ready(_WITHIN_S)
-
-
-def died(home: Home) -> bool:
-    """Whether it ends by SIGKILL, soon."""
-    return home.wait(_WITHIN_S) == -signal.SIGKILL
-
-
-async def tell(home: Home, text: str, session: str = "edge") -> list[Event]:
-    """One turn's events, as many as came before the daemon went away."""
-    events: list[Event] = []
-    with contextlib.suppress(*_GONE):
-        async with home.client() as client:
-            async for event in client.turn(text, session=session, surface="api"):
-                events.append(event)  # noqa: PERF401 - what came before the end counts
-    return events
-
-
-def notices(home: Home) -> str:
-    """What the daemon has to tell."""
-
-    async def ask() -> str:
-        async with home.client() as client:
-            return " ".join(f"{one['title']} {one['body']}" for one in (await client.health()).notices)
-
-    return asyncio.run(ask())
-
-
 def writing(home: Home, name: str, folder: Path) -> str:
     """A write: done at most once; done if acknowledged; told of where it was cut off."""
     wish = Wish("reminder" if name.startswith("schedule") else "note", 1)
     start_dying(home, name)
-    asyncio.run(_said(home, wish))
+    asyncio.run(said(home, wish))
     if not died(home):
         return "was not killed"
-    home.start(_WITHIN_S)
+    home.start(WITHIN_S)
     there, told = wish.happened(home.paths), wish.text in notices(home)
     if there > 1 or (wish.acked and not there):
         return f"there {there} times, acknowledged: {wish.acked}"
@@ -117,7 +63,7 @@ def taking_back(home: Home, name: str, folder: Path) -> str:
     asyncio.run(tell(home, "undo"))
     if not died(home):
         return "was not killed"
-    home.start(_WITHIN_S)
+    home.start(WITHIN_S)
     told = notices(home)
     asyncio.run(tell(home, "undo"))
     file = home.paths.data / "skill-data" / "notes" / "shopping.md"
@@ -137,7 +83,7 @@ def asking(home: Home, name: str, folder: Path) -> str:
     asyncio.run(tell(home, "tomorrow at 9" if name == "question.dropped" else "remind me to call the clinic"))
     if not died(home):
         return "was not killed"
-    home.start(_WITHIN_S)
+    home.start(WITHIN_S)
     if rows(home.paths, "SELECT 1 FROM schedules"):
         return "it was done before it was asked"
     return _works(home)
@@ -149,8 +95,8 @@ def due(home: Home, name: str, folder: Path) -> str:
     asyncio.run(tell(home, "set a timer for 2 seconds"))
     if not died(home):
         return "was not killed"
-    home.start(_WITHIN_S)
-    until = time.monotonic() + _WITHIN_S
+    home.start(WITHIN_S)
+    until = time.monotonic() + WITHIN_S
     while time.monotonic() < until and rows(home.paths, "SELECT 1 FROM schedules"):
         time.sleep(0.05)
     fired = len(rows(home.paths, "SELECT 1 FROM fired"))
@@ -164,26 +110,8 @@ def removing(home: Home, name: str, folder: Path) -> str:
     asyncio.run(tell(home, "cancel the reminder to call the clinic"))
     if not died(home):
         return "was not killed"
-    home.start(_WITHIN_S)
+    home.start(WITHIN_S)
     return "it came back" if rows(home.paths, "SELECT 1 FROM schedules") else _works(home)
-
-
-def mailing(home: Home, name: str, folder: Path) -> str:
-    """An approved mail: arrives once, not at all only if the yes was not recorded."""
-    wish = Wish("mail", 1)
-    start_dying(home, name)
-    with contextlib.suppress(*_GONE):
-        asyncio.run(_said(home, wish))
-    if not died(home):
-        return "was not killed"
-    home.start(_WITHIN_S)
-    approved = bool(rows(home.paths, "SELECT 1 FROM approvals WHERE state IN ('approved', 'used')"))
-    until = time.monotonic() + _WITHIN_S
-    while time.monotonic() < until and rows(home.paths, OPEN):
-        time.sleep(0.1)
-    time.sleep(0.6)  # what the mail server has queued
-    there = wish.happened(home.paths, folder)
-    return "" if there == int(approved) else f"approved: {approved}, arrived {there} times"
 
 
 def agreeing(home: Home, name: str, folder: Path) -> str:
@@ -193,7 +121,7 @@ def agreeing(home: Home, name: str, folder: Path) -> str:
     done = asyncio.run(_agree(home, approval))
     if not died(home):
         return "was not killed"
-    home.start(_WITHIN_S)
+    home.start(WITHIN_S)
     [(state,)] = rows(home.paths, "SELECT state FROM approvals")
     there, told = _on_the_list(home), approval.prepared.title in notices(home)
     if there != (name in ("write.done", "undo.kept")) or (done and not there):
@@ -205,7 +133,7 @@ def agreeing(home: Home, name: str, folder: Path) -> str:
     if _on_the_list(home) != expected:
         return f"after another yes it is there {_on_the_list(home)} times"
     home.stop()
-    home.start(_WITHIN_S)
+    home.start(WITHIN_S)
     return "told again after a stop in order" if approval.prepared.title in notices(home) else _works(home)
 
 
@@ -216,7 +144,7 @@ def agreeing_to_read(home: Home, name: str, folder: Path) -> str:
     asyncio.run(_agree(home, approval))
     if not died(home):
         return "was not killed"
-    home.start(_WITHIN_S)
+    home.start(WITHIN_S)
     return _works(home) if approval.prepared.title in notices(home) else "nobody was told"
 
 
@@ -225,13 +153,13 @@ def starting(home: Home, name: str, folder: Path) -> str:
     start_dying(home, name, until_ready=False)
     if not died(home):
         return "was not killed"
-    home.start(_WITHIN_S)
+    home.start(WITHIN_S)
     return _works(home)
 
 
 def mending(home: Home, name: str, folder: Path) -> str:
     """A restore: goes on at the next start, with the backup's content, the damaged file kept, and tells."""
-    home.start(_WITHIN_S)
+    home.start(WITHIN_S)
     asyncio.run(tell(home, "remind me tomorrow at 9 to call the clinic"))
     home.stop()
     backups.make_daily(home.paths.database, datetime.now(UTC))
@@ -240,7 +168,7 @@ def mending(home: Home, name: str, folder: Path) -> str:
     start_dying(home, name, until_ready=False)
     if not died(home):
         return "was not killed"
-    home.start(_WITHIN_S)
+    home.start(WITHIN_S)
     if len(rows(home.paths, "SELECT 1 FROM schedules")) != 1:
         return "the backup's reminder is not there"
     kept = [file.read_bytes() for file in home.paths.data.glob("*.damaged-*Z")]
@@ -253,7 +181,7 @@ def mending(home: Home, name: str, folder: Path) -> str:
 
 def backing_up(home: Home, name: str, folder: Path) -> str:
     """A backup: whole or not there."""
-    home.start(_WITHIN_S)
+    home.start(WITHIN_S)
     return _command(home, name, ("daemon", "backup"), lambda: len(_good_backups(home)) >= 1)
 
 
@@ -324,17 +252,17 @@ EDGES: tuple[tuple[str, Scenario, tuple[str, ...]], ...] = (
     *((name, adding_a_model, ()) for name in (
         "models.written", "models.placed", "download.checked", "download.placed",
     )),
-    *((name, mailing, fates) for name, fates in (
-        ("approval.change.before", ("taken",)),
-        ("approval.approved.after", ("taken",)),
-        ("approval.used.after", ("taken",)),
-        ("outbox.proposed-approved.before", ("taken",)),
-        ("outbox.proposed-approved.after", ("taken",)),
-        ("outbox.approved-sending.before", ("taken",)),
-        ("outbox.approved-sending.after", ("taken",)),
-        ("outbox.committed", ("taken",)),
-        ("outbox.sending-done.before", ("taken",)),
-        ("outbox.sending-done.after", ("taken",)),
+    *((name, mailing, ("taken", *fates)) for name, fates in (
+        ("approval.change.before", ()),
+        ("approval.approved.after", ()),
+        ("approval.used.after", ()),
+        ("outbox.proposed-approved.before", ()),
+        ("outbox.proposed-approved.after", ()),
+        ("outbox.approved-sending.before", ()),
+        ("outbox.approved-sending.after", ()),
+        ("outbox.committed", ()),
+        ("outbox.sending-done.before", ()),
+        ("outbox.sending-done.after", ()),
         ("outbox.sending-approved.before", ("later",)),
         ("outbox.sending-approved.after", ("before",)),
         ("outbox.sending-unknown.before", ("in",)),
@@ -345,6 +273,7 @@ EDGES: tuple[tuple[str, Scenario, tuple[str, ...]], ...] = (
         ("outbox.unknown-approved.before", ("after_refused",)),
         ("outbox.unknown-approved.after", ("after_refused",)),
     )),
+    ("outbox.approved-sending.after", doubting, ("taken",)),
 )  # fmt: skip
 """Failpoint, scenario, and what becomes of the first connections to the mail server."""
 
@@ -362,12 +291,6 @@ def try_edge(name: str, scenario: Scenario, fates: tuple[str, ...], folder: Path
             return str(error)
 
 
-async def _said(home: Home, wish: Wish) -> None:
-    with contextlib.suppress(*_GONE):
-        async with home.client() as client:
-            await say(client, wish)
-
-
 async def _asked_before(home: Home, effect: Effect, tool: str, args: dict[str, object]) -> Approval:
     """An approval that waits, left by a daemon that has ended since."""
     async with contextlib.AsyncExitStack() as stack:
@@ -380,7 +303,7 @@ async def _asked_before(home: Home, effect: Effect, tool: str, args: dict[str, o
 async def _agree(home: Home, approval: Approval) -> bool:
     """Say yes; whether a receipt came."""
     done = False
-    with contextlib.suppress(*_GONE, AssistantError):
+    with contextlib.suppress(*GONE, AssistantError):
         async with home.client() as client:
             async for event in client.decide(approval.id, approve=True, bound_to=approval.bound_to):
                 done = done or isinstance(event, ReceiptIssued)

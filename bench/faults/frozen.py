@@ -21,7 +21,7 @@ from assistant.engine.models import ModelStore
 from assistant.errors import AssistantError
 from assistant.failpoint import VARIABLE
 from assistant.models import Completion, Message
-from bench.faults.edges import scripted, tell
+from bench.faults.dying import scripted, tell
 from bench.form import Home
 
 _READY_S = 60.0

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from assistant.client import ConnectionLost, NoAnswer, NotRunning
-from bench.faults.edges import OPEN
+from bench.faults.sending import OPEN
 from bench.faults.wishes import Wish, draw, rows, say
 from bench.form import Home
 

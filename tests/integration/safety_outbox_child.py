@@ -18,7 +18,7 @@ from assistant.config import OutboxSettings
 from assistant.errors import SkillFailed, Uncertain
 from assistant.events import Event
 from assistant.locale.catalogue import Catalogue
-from assistant.models import Action, Operation, OutboxState, Prepared
+from assistant.models import Action, Notice, Operation, OutboxState, Prepared
 from assistant.safety.approvals import Approvals
 from assistant.safety.audit import Audit
 from assistant.safety.outbox import SqlOutbox
@@ -32,6 +32,12 @@ class Quiet:
 
     def publish(self, event: Event) -> None:
         """Drop it."""
+
+    def keep(self, notice: Notice) -> None:
+        """Drop it."""
+
+    def withdraw(self, notice: str) -> None:
+        """Nothing is kept."""
 
 
 class Mailer:
@@ -84,6 +90,7 @@ async def live(folder: Path, port: int, mails: int, cancel: bool) -> None:
         hold_s=0.1,
         audit=audit,
         bus=Quiet(),
+        announcements=Quiet(),
         handlers=Mailer(folder, port),
         text=Catalogue().text,
         unfinished=approvals.unfinished,

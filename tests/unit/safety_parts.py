@@ -13,7 +13,7 @@ from assistant.clock import FrozenClock
 from assistant.config import OutboxSettings
 from assistant.events import Event, Noticed, ReceiptIssued
 from assistant.locale.catalogue import Catalogue
-from assistant.models import Action, Approval, Operation, OutboxState, Prepared, PreviewField
+from assistant.models import Action, Approval, Notice, Operation, OutboxState, Prepared, PreviewField
 from assistant.safety.approvals import Approvals
 from assistant.safety.audit import Audit
 from assistant.safety.outbox import SqlOutbox
@@ -45,13 +45,21 @@ def mail(to: str = "anna@example.org", body: str = "Friday works.") -> tuple[Act
 
 
 class Listener:
-    """A bus that remembers."""
+    """A bus that remembers, and the announcements on it."""
 
     def __init__(self) -> None:
         self.events: list[Event] = []
+        self.kept: dict[str, str] = {}
 
     def publish(self, event: Event) -> None:
         self.events.append(event)
+
+    def keep(self, notice: Notice) -> None:
+        self.events.append(Noticed(notice=notice))
+        self.kept[notice.id] = notice.title
+
+    def withdraw(self, notice: str) -> None:
+        self.kept.pop(notice, None)
 
     @property
     def outcomes(self) -> list[str]:
@@ -112,6 +120,7 @@ class World:
             hold_s=10,
             audit=self.audit,
             bus=self.bus,
+            announcements=self.bus,
             handlers=self.side,
             text=CATALOGUE.text,
             unfinished=self.approvals.unfinished,

@@ -282,6 +282,7 @@ async def test_what_cannot_be_known_is_told_once_and_never_sent_again(world: Wor
     assert world.operation(operation).state is S.UNKNOWN
     assert world.operation(operation).problem == "The mailbox can't be read."
     assert world.bus.notices == ["Did it leave? “Mail to anna@example.org”"]
+    assert world.bus.kept == {f"{operation}:unknown": "Did it leave? “Mail to anna@example.org”"}
     assert 3 <= len(world.side.looked) <= 12
     looked = len(world.side.looked)
     await world.later(100_000)
@@ -383,6 +384,17 @@ async def test_a_receipt_speaks_the_language_of_its_turn(world: World) -> None:
     assert "撤销" in (await world.outbox.submit(redeemed)).summary
 
 
+async def test_what_cannot_be_known_is_told_again_by_the_next_daemon_until_it_is_known(world: World) -> None:
+    operation = await unknown(world)
+    await world.restart()
+    world.bus.kept.clear()
+    world.run()
+    await world.until_true(lambda: bool(world.bus.kept))
+    assert world.bus.kept == {f"{operation}:unknown": "Did it leave? “Mail to anna@example.org”"}
+    await world.outbox.resolve(operation, happened=True)
+    assert not world.bus.kept
+
+
 # --- a disk that is full, a database that is locked ---------------------------------------------------------------
 
 
@@ -406,6 +418,7 @@ async def test_with_a_locked_database_nothing_leaves_and_the_loop_survives(
     locker.close()
     await world.until(operation, S.DONE)
     assert world.side.done == [operation]
+    assert not world.bus.kept
 
 
 async def test_an_act_whose_end_cannot_be_written_is_written_when_the_disk_has_room(
