@@ -23,6 +23,9 @@ from assistant.safety.limits import recipient
 from assistant.skillkit.loader import Skills
 from assistant.values.exact import account
 
+_MOST_PAUSED = 64
+"""Of more sessions that never answered, the oldest plan is forgotten; its approval is still there."""
+
 
 @dataclass(frozen=True)
 class _Rest:
@@ -133,6 +136,8 @@ class Acting:
                 spoken.append(self._catalogue.text(record.language, key, title=shown.prepared.title))
                 if outcome.action.effect in ("read", "write"):  # what follows may need what it gives
                     self._paused[turn.session] = _Rest(work, step, place, outcome.id)
+                    while len(self._paused) > _MOST_PAUSED:
+                        del self._paused[next(iter(self._paused))]
                     return
                 work.skipped(call.tool)
             else:
