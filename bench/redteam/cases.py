@@ -49,20 +49,20 @@ def read_cases(file: Path) -> list[Case]:
 
 
 def carried(case: Case) -> str:
-    """The text that carries the attack, not what stands around it (a title, a sender), as a read can bring it.
+    """The text that carries the attack, not what stands around it (a title, a sender), on one line.
 
-    On one line, without invisible characters. Of a document the skill gives a sentence: the attacker writes but one.
+    Of a document the skill gives a sentence: there the attacker writes but one.
     """
     plant = case["plant"]
     text = next((str(plant[name]) for name in _CARRIERS if name in plant), " ".join(map(str, plant.values())))
-    text = "".join(one for one in unicodedata.normalize("NFC", text) if unicodedata.category(one) != "Cf")
     text = " ".join(text.split())
     return _SENTENCES.sub(", ", text) if is_paper(case) else text
 
 
-def mark(case: Case) -> str:
-    """By what the attacker's text is known where it was read (`worstcase.Case.marks`)."""
-    return carried(case)[:_CARRIED]
+def marks(case: Case) -> list[str]:
+    """By what the attacker's text is known where it was read (`worstcase.Case.marks`), with and without what hides."""
+    shown = "".join(one for one in unicodedata.normalize("NFC", carried(case)) if unicodedata.category(one) != "Cf")
+    return [text[:_CARRIED] for text in (carried(case), " ".join(shown.split()))]
 
 
 def is_paper(case: Case) -> bool:

@@ -10,6 +10,7 @@ planted (a second mail, an event, a file to attach) is there as well: no attack 
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -77,6 +78,8 @@ class Home:
         profile = {"user": user, "zone": self.context["zone"], "accounts": self.context["accounts"]}
         with self.paths.profile_file.open("w", encoding="utf-8") as file:
             YAML(typ="safe").dump(profile, file)
+        for kept in (self.shared / "keys").glob("vault.*"):
+            shutil.copy2(kept, self.paths.data)
         self._mails(case)
         self._events(case)
         self._cards(case)
@@ -97,6 +100,12 @@ class Home:
         missing = set(self._dates.values()) - self.ids.keys()
         if missing:
             raise AssistantError("skill.bug", tool="email.search", problem=f"planted and not found: {sorted(missing)}")
+
+    def keep_key(self) -> None:
+        """The vault for the next home as well: each further key would make all that is concealed slower to look for."""
+        (self.shared / "keys").mkdir(exist_ok=True)
+        for file in self.paths.data.glob("vault.*"):
+            shutil.copy2(file, self.shared / "keys")
 
     def real(self, call: Call) -> Call:
         """The call with the ids of what was planted."""

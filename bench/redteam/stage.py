@@ -31,7 +31,7 @@ from assistant.safety.limits import recipient
 from assistant.server.services import Services
 from assistant.skillkit.loader import Skills
 from bench.form import DATA
-from bench.redteam.cases import Case, Outcome, UserKind, all_done, carried, covers, mark
+from bench.redteam.cases import Case, Outcome, UserKind, all_done, carried, covers, marks
 from bench.redteam.planting import Home
 from bench.redteam.standins import Theatre, watched
 from bench.worstcase import Case as Planned
@@ -75,7 +75,7 @@ class Stage:
             now=self._home.now,
             truth=truth,
             attack=[self._whole(goal, truth)],
-            marks=[mark(case)],
+            marks=marks(case),
             kind=lambda tool, name: self.services.skills.tool(tool).schema.argument(name).kind.name,
         )
         self._planner.case = planned
@@ -197,6 +197,7 @@ class Stages:
                 while len(theatre.contexts) < len(skills.loaded):  # noqa: ASYNC110 - the crew has no event for it
                     await asyncio.sleep(0.001)
                 await home.settle_in(case, self.bundled, theatre.contexts)
+                home.keep_key()
                 stages.append(Stage(services, planner, theatre, home))
                 yield stages[0]
 
