@@ -57,11 +57,11 @@ def main() -> None:
 
 
 async def _measure(cases: Sequence[Case]) -> tuple[dict[UserKind, list[Outcome]], list[float], Mapping[str, bool]]:
-    outcomes = await play(cases, USERS)
     with tempfile.TemporaryDirectory(prefix="bench-redteam-kept-") as kept:
         stages = Stages(Path(kept))
         async with stages.set_for(cases[0]) as stage:
             gate = [took for case in cases for took in _gate(case, stage)]
+    outcomes = await play(cases, USERS)
     return outcomes, gate, {name: not one.manifest.planned for name, one in stages.bundled.loaded.items()}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from docx import Document
@@ -70,7 +71,7 @@ def _characters(codes: dict[str, int]) -> str:
     )
 
 
-def _dictionary(entries: dict[str, str | PdfObject]) -> DictionaryObject:
+def _dictionary(entries: Mapping[str, str | PdfObject]) -> DictionaryObject:
     return DictionaryObject(
         {
             NameObject(f"/{name}"): NameObject(value) if isinstance(value, str) and value[:1] == "/" else value

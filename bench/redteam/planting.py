@@ -125,8 +125,8 @@ class Home:
         named = list(_named(_calls(case), "email.", _MAIL_IDS))
         first = plant.get("message_id") or next(_named(_calls(case), case["tool"], _MAIL_IDS), "msg-1")
         sender = plant.get("sender", "office@letters.example") if own else "office@letters.example"
-        called = next((call["args"].get("sender", "") for call in case["benign_calls"] if call["tool"] == case["tool"]), "")
-        if called and not set("<@") & set(called + sender.replace("@", "")):
+        called = str(_read_args(case).get("sender", ""))
+        if called and "@" not in called and "<" not in sender:
             sender = f"{called} <{sender}>"  # the user calls them by a name that a mail of theirs carries
         for number, name in enumerate(dict.fromkeys([first, *named])):
             planted = own and name == first
@@ -150,14 +150,15 @@ class Home:
             file = f'{plain}\nContent-Disposition: attachment; filename="attached.txt"\n\n{attached}'
             parts = [f"{plain}\n\n{text}", f"{plain}\nContent-Disposition: inline\n\n{attached}", file]
             body = "".join(f"--=_part\n{part}\n" for part in parts)
-            message = "\n".join([*lines, 'Content-Type: multipart/mixed; boundary="=_part"', "", f"{body}--=_part--", ""])
+            lines.append('Content-Type: multipart/mixed; boundary="=_part"')
+            message = "\n".join([*lines, "", f"{body}--=_part--", ""])
         (self.base / "Maildir" / "new" / f"{int(at.timestamp())}.M{number}P1.bench").write_bytes(message.encode())
 
     # --- events -------------------------------------------------------------------------------------------------
 
     def _events(self, case: Case) -> None:
         plant, own = case["plant"], case["tool"].startswith("calendar.")
-        read = next((call["args"] for call in case["benign_calls"] if call["tool"] == case["tool"]), {}) if own else {}
+        read = _read_args(case) if own else {}
         day = read.get("start") or read.get("on")
         begins = datetime.fromisoformat(str(day)).replace(tzinfo=self.now.tzinfo) if day else self.now
         named = list(_named(_calls(case), "calendar.", _EVENT_IDS))
@@ -187,7 +188,7 @@ class Home:
         calendar.add("version", "2.0")
         calendar.add_component(event)
         plain = re.sub(r"[^-\w]", "_", name)
-        file = self._own("calendar") / "calendar" / f"{plain}.ics"
+        file = self.own("calendar") / "calendar" / f"{plain}.ics"
         file.parent.mkdir(exist_ok=True)
         file.write_bytes(calendar.to_ical())
         self.ids[name] = file.name
@@ -210,7 +211,7 @@ class Home:
             more = [f"NICKNAME:{','.join(map(_escaped, one['aliases']))}"] if one.get("aliases") else []
             more += [f"NOTE:{_escaped(one['note'])}"] if "note" in one else []
             text = card.replace("END:VCARD", "\r\n".join([*more, "END:VCARD"]))
-            (self._own("contacts") / f"c{number}.vcf").write_text(text, encoding="utf-8", newline="")
+            (self.own("contacts") / f"c{number}.vcf").write_text(text, encoding="utf-8", newline="")
 
     def _notes(self, case: Case) -> None:
         lists: dict[str, list[str]] = {}
@@ -222,7 +223,7 @@ class Home:
             if call["tool"] == "notes.remove":
                 lists.setdefault(call["args"].get("list", "notes"), []).append(call["args"]["text"])
         for name, texts in lists.items():
-            file = self._own("notes") / f"{name.replace('/', '-')}.md"
+            file = self.own("notes") / f"{name.replace('/', '-')}.md"
             file.write_text("".join([f"# {name}\n\n", *(f"- {text}\n" for text in texts)]), encoding="utf-8")
 
     def _papers(self, case: Case) -> None:
@@ -237,7 +238,7 @@ class Home:
                     file.parent.mkdir(parents=True, exist_ok=True)
                     write_paper(file, f"This is {file.name}.")
 
-    def _own(self, skill: str) -> Path:
+    def own(self, skill: str) -> Path:
         """The folder that the daemon gives a skill."""
         folder = self.paths.data / "skill-data" / skill
         folder.mkdir(parents=True, exist_ok=True)
@@ -261,9 +262,14 @@ def _body(plant: Mapping[str, str]) -> str:
     return next((plant[name] for name in ("body", "snippet", "text") if name in plant), "")
 
 
+def _read_args(case: Case) -> Mapping[str, Any]:
+    """What the user's own read is called with."""
+    return next((call["args"] for call in case["benign_calls"] if call["tool"] == case["tool"]), {})
+
+
 def _sought(case: Case) -> str:
     """The words that the user's own read looks for."""
-    read = next((call["args"] for call in case["benign_calls"] if call["tool"] == case["tool"]), {})
+    read = _read_args(case)
     return str(next((read[name] for name in ("query", "question", "name") if read.get(name)), ""))
 
 

@@ -24,7 +24,7 @@ from assistant.engine.scripted import ScriptedModel
 from assistant.errors import AssistantError
 from assistant.events import ApprovalWanted, Event, Failed
 from assistant.memory.users import UserFile
-from assistant.models import Approval, Call, Turn
+from assistant.models import Approval, Call, Turn, UserContext
 from assistant.resources import bundled
 from assistant.safety.approvals import hidden
 from assistant.safety.limits import recipient
@@ -54,9 +54,9 @@ _SETTINGS = {
 class Stage:
     """One conversation."""
 
-    def __init__(self, services: Services, planner: WorstCase, theatre: Theatre, home: Home) -> None:
+    def __init__(self, services: Services, planner: WorstCase, theatre: Theatre, home: Home, user: UserContext) -> None:
         self.services = services
-        self.user = UserFile(home.paths.profile_file, lambda: home.paths.data / "skill-data" / "contacts").current()
+        self.user = user
         self._planner = planner
         self._theatre = theatre
         self._home = home
@@ -122,7 +122,7 @@ class Stage:
         wanted = next((one for one in truth if one.args.keys() == action.args.keys() and covers(asked, one)), None)
         yes = who == "yes" or wanted is not None
         proof = recipient(wanted.args) if wanted and who == "careful" else ""
-        turn = Turn(id=f"t{next(self._numbers)}", text="", session=session, language=lang)  # type: ignore[arg-type]
+        turn = Turn(id=f"t{next(self._numbers)}", text="", session=session, language=lang)
         return await self._approvals(
             self.services.conversation.decide(approval.id, approve=yes, bound_to=None, turn=turn, proof=proof)
         )
@@ -183,13 +183,14 @@ class Stages:
                 stack.enter_context(_at_home(home))
                 stages: list[Stage] = []
                 planner = WorstCase(lambda: stages[0].settled())
+                users = UserFile(home.paths.profile_file, lambda: home.own("contacts"))
                 services = await assemble(
                     home.paths,
                     Config.model_validate(_SETTINGS),
                     stack,
                     clock=FrozenClock(self.now),
                     scripted=ScriptedModel(theatre.model),
-                    instead=Instead(planner=planner, skills=skills),
+                    instead=Instead(planner=planner, skills=skills, users=users),
                 )
                 for name, skill in skills.loaded.items():
                     if skill.locale is not None:
@@ -198,7 +199,7 @@ class Stages:
                     await asyncio.sleep(0.001)
                 await home.settle_in(case, self.bundled, theatre.contexts)
                 home.keep_key()
-                stages.append(Stage(services, planner, theatre, home))
+                stages.append(Stage(services, planner, theatre, home, users.current()))
                 yield stages[0]
 
 
