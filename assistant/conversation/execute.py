@@ -105,6 +105,10 @@ class Executor:
         context = self._contexts.of(tool.skill, work.language, operation=action.id)
         outcome = await self._ran(tool, context, action, args, work.turn.text)
         if isinstance(outcome, Prepared):
+            if action.effect == "write":  # others take part in it, as the skill alone could tell: it reaches them
+                self._sessions.end_write(action.id)
+                action = action.model_copy(update={"effect": "outward"})
+                verdict = self._judged(action, work, planned=granted is not None)
             approval = self._propose(action, outcome, verdict, work, grant)
             if verdict.decision is Decision.ASK:
                 return approval
@@ -225,7 +229,7 @@ class Executor:
             name: self._origin(tool, name, value, call.args.get(name), name in fixed, work)
             for name, value in args.items()
         }
-        reached = recipients(args, declaration.reaches, self._contexts.user())
+        reached = recipients(args, declaration.reaches, work.evidence.user)
         return Action(
             id=uuid.uuid4().hex,
             tool=tool.name,

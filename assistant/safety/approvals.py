@@ -314,7 +314,7 @@ def hidden(data: Any, account: str) -> Any:
 
     def hide(part: Any) -> Any:
         if isinstance(part, str):
-            return whole.sub(account[:-_TAIL] + "•" * _TAIL, part)
+            return whole.sub(lambda _: account[:-_TAIL] + "•" * _TAIL, part)  # as it is: a payee's name may hold a \\
         if isinstance(part, Mapping):
             return {key: hide(value) for key, value in part.items()}
         return [hide(value) for value in part] if isinstance(part, list | tuple) else part

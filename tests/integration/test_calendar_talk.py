@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -34,6 +35,30 @@ async def test_people_are_invited_only_after_a_yes(talk: Talk) -> None:
     approval = next(event.approval for event in events if event.type == "approval-wanted")
     assert any("petra.vogel@lindenhof.example" in one.value for one in approval.prepared.fields)
     assert "boss" not in await talk.reply("what's on my calendar tomorrow")
+
+
+async def test_an_event_that_others_take_part_in_is_moved_and_cancelled_after_a_yes(tmp_path: Path) -> None:
+    user = read_user(bundled("profile") / "sample.yaml")
+    async with talking(tmp_path / "home", user, approvals={"hold_s": 0}) as talk:
+        await _approved(talk, "invite my boss to a budget meeting tomorrow at 4 pm")
+        assert "16:00–17:00: budget meeting" in await talk.reply("what's on my calendar tomorrow")
+        await _approved(talk, "move the budget meeting to Friday at 9")
+        assert "27 Nov, 09:00–10:00: budget meeting" in await talk.reply("when is the budget meeting")
+        await _approved(talk, "cancel the budget meeting")
+        assert "budget meeting" not in await talk.reply("what's on my calendar on Friday")
+
+
+async def _approved(talk: Talk, said: str) -> None:
+    """Say it, see that the guest is shown and nothing is done without a yes, say yes, and wait until it is done."""
+    before = await talk.reply("what's on my calendar this week")
+    approval = next(event.approval for event in await talk.say(said) if event.type == "approval-wanted")
+    assert approval.action.effect == "outward"
+    assert any("petra.vogel@lindenhof.example" in one.value for one in approval.prepared.fields)
+    assert await talk.reply("what's on my calendar this week") == before
+    await talk.say("yes")
+    async with asyncio.timeout(10):
+        while await talk.services.outbox.list(open_only=True):  # noqa: ASYNC110 - the outbox has no event for it
+            await asyncio.sleep(0.01)
 
 
 async def test_a_meeting_with_somebody_who_is_not_invited_is_the_users_own(talk: Talk) -> None:

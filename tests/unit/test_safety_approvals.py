@@ -12,7 +12,7 @@ from safety_parts import KEY, START, World, mail
 from assistant.clock import FrozenClock
 from assistant.errors import ApprovalExpired, AskAgain, AssistantError, Conflict, NotFound, PolicyDenied
 from assistant.models import Action, Approval, Prepared, PreviewField
-from assistant.safety.approvals import Approvals, check_proof, masked
+from assistant.safety.approvals import Approvals, check_proof, hidden, masked
 from assistant.store import Database, open_database
 
 
@@ -309,3 +309,10 @@ def test_the_same_question_is_asked_once(approvals: Approvals, db: Database) -> 
     assert paying(approvals, proof="").id != approval.id  # another question: it wants less
     approvals.decide(approval.id, False)
     assert paying(approvals).id != approval.id
+
+
+def test_the_end_of_a_payees_name_is_hidden_whatever_characters_it_holds() -> None:
+    assert hidden({"to": r"Krause \u200b GmbH", "why": r"pay \1 to Krause \u200b GmbH"}, r"Krause \u200b GmbH") == {
+        "to": r"Krause \u200b ••••",
+        "why": r"pay \1 to Krause \u200b ••••",
+    }
