@@ -31,6 +31,7 @@ from assistant.conversation.sessions import Sessions
 from assistant.conversation.spans import abridged, mask
 from assistant.errors import AskAgain, AssistantError, Cancelled, Rejected, SkillFailed
 from assistant.events import (
+    ApprovalWanted,
     Event,
     Failed,
     ReceiptIssued,
@@ -39,7 +40,7 @@ from assistant.events import (
     TurnStarted,
 )
 from assistant.locale import Catalogue
-from assistant.models import Approval, Language, Plan, Priority, Receipt, Step, Turn, UserContext
+from assistant.models import Approval, Language, Observation, Plan, Priority, Receipt, Step, Turn, UserContext
 from assistant.ports import Clock, Users
 from assistant.safety.approvals import Approvals, masked
 from assistant.skillkit.loader import Skills
@@ -245,16 +246,23 @@ class Conversation:
         self, approval: str, approve: bool, bound_to: str | None, turn: Turn, record: Record, proof: str = ""
     ) -> AsyncIterator[Event]:
         decided = self._approvals.decide(approval, approve, bound_to, proof)
+        done: Observation | None = None
         if not approve:
             yield record.say(
                 self._text(record.language, "conversation.refused", title=masked(decided).prepared.title), "intent"
             )
         else:
-            done = await self.executor.approve(decided)
-            if done.receipt:
-                yield ReceiptIssued(turn=turn.id, session=turn.session, receipt=done.receipt)
-            yield record.say(done.text, "intent", done.data)
-        async for event in self._acting.answered(decided, done if approve else None, record):
+            outcome = await self.executor.approve(decided)
+            if isinstance(outcome, Approval):
+                yield ApprovalWanted(turn=turn.id, session=turn.session, approval=outcome)
+                title = outcome.prepared.title
+                yield record.say(self._text(record.language, "conversation.approval_wanted", title=title), "intent")
+            else:
+                done = outcome
+                if done.receipt:
+                    yield ReceiptIssued(turn=turn.id, session=turn.session, receipt=done.receipt)
+                yield record.say(done.text, "intent", done.data)
+        async for event in self._acting.answered(decided, done, record):
             yield event
 
     async def _undo(self, turn: Turn, record: Record) -> AsyncIterator[Event]:

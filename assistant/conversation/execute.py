@@ -112,7 +112,9 @@ class Executor:
             approval = self._propose(action, outcome, verdict, work, grant)
             if verdict.decision is Decision.ASK:
                 return approval
-            observation = await self.approve(self._approvals.decide(approval.id, True, approval.bound_to))
+            done = await self.approve(self._approvals.decide(approval.id, True, approval.bound_to))
+            assert isinstance(done, Observation)  # it is outward already
+            observation = done
         elif action.effect in ("outward", "money"):
             raise SkillFailed("skill.bug", tool=tool.name, problem="acted without preparing")
         else:
@@ -122,8 +124,11 @@ class Executor:
             work.mandate.use(granted)
         return observation
 
-    async def approve(self, approval: Approval) -> Observation:
-        """Redeem an approved approval and do it: what reaches somebody goes to the outbox. Raises ApprovalExpired."""
+    async def approve(self, approval: Approval) -> Observation | Approval:
+        """Redeem an approved approval and do it: what reaches somebody goes to the outbox. Raises ApprovalExpired.
+
+        A write that turns out to reach others (guests of the event that was picked) is shown as that, for another yes.
+        """
         action, language, title = approval.action, approval.language, approval.prepared.title
         if action.effect in ("outward", "money"):
             receipt = await self._outbox.submit(self._approvals.redeem(approval.id, action, approval.prepared))
@@ -134,8 +139,10 @@ class Executor:
             tool = self._skills.tool(action.tool)
             context = self._contexts.of(tool.skill, language, operation=action.id)
             result = await tool.run(context, redeemed.prepared.payload[_ARGS])
-            if isinstance(result, Prepared):
-                raise SkillFailed("skill.bug", tool=tool.name, problem="prepared what was approved already")
+        if isinstance(result, Prepared):
+            self._sessions.end_write(action.id)
+            outward = action.model_copy(update={"id": uuid.uuid4().hex, "effect": "outward"})
+            return self._approvals.propose(outward, result, approval.reason, action.session, language=language)
         if action.effect == "read":
             with self._written_down(result, language) as told:
                 self._sessions.end_write(action.id)

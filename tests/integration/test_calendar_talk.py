@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from assistant.memory.users import read_user
+from assistant.models import Action, Prepared
 from assistant.resources import bundled
 from tests.support.talk import Talk, talking
 
@@ -48,6 +49,24 @@ async def test_an_event_that_others_take_part_in_is_moved_and_cancelled_after_a_
         assert "budget meeting" not in await talk.reply("what's on my calendar on Friday")
 
 
+async def test_a_picked_event_that_turns_out_to_have_guests_is_asked_about_again_as_what_it_is(tmp_path: Path) -> None:
+    user = read_user(bundled("profile") / "sample.yaml")
+    async with talking(tmp_path / "home", user, approvals={"hold_s": 0}) as talk:
+        await _approved(talk, "invite my boss to a budget meeting tomorrow at 4 pm")
+        [file] = (tmp_path / "home" / "data" / "skill-data" / "calendar").rglob("*.ics")
+        args = {"event_id": file.name}
+        picked = Action(id="picked", tool="calendar.delete_event", effect="write", args=args, session="s")
+        shown = Prepared(title="Delete it", payload={"args": args})
+        talk.services.approvals.propose(picked, shown, "It was picked after reading.", "s")
+        asked = next(event.approval for event in await talk.say("yes") if event.type == "approval-wanted")
+        assert asked.action.effect == "outward"
+        assert any("petra.vogel@lindenhof.example" in one.value for one in asked.prepared.fields)
+        assert "budget meeting" in await talk.reply("what's on my calendar tomorrow")
+        await talk.say("yes")
+        await _all_left(talk)
+        assert "budget meeting" not in await talk.reply("what's on my calendar tomorrow")
+
+
 async def _approved(talk: Talk, said: str) -> None:
     """Say it, see that the guest is shown and nothing is done without a yes, say yes, and wait until it is done."""
     before = await talk.reply("what's on my calendar this week")
@@ -56,6 +75,10 @@ async def _approved(talk: Talk, said: str) -> None:
     assert any("petra.vogel@lindenhof.example" in one.value for one in approval.prepared.fields)
     assert await talk.reply("what's on my calendar this week") == before
     await talk.say("yes")
+    await _all_left(talk)
+
+
+async def _all_left(talk: Talk) -> None:
     async with asyncio.timeout(10):
         while await talk.services.outbox.list(open_only=True):  # noqa: ASYNC110 - the outbox has no event for it
             await asyncio.sleep(0.01)
