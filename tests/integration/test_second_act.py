@@ -106,7 +106,12 @@ class Purse(Daemon):
         command = [sys.executable, "-m", "assistant", *arguments]
         if typed is None:
             done = subprocess.run(
-                command, env=self._environment, capture_output=True, text=True, timeout=90, check=False
+                command,
+                env={**self._environment, "COLUMNS": "200"},
+                capture_output=True,
+                text=True,
+                timeout=90,
+                check=False,
             )
             return done.returncode, done.stdout + done.stderr
         master, slave = pty.openpty()
