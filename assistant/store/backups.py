@@ -9,6 +9,8 @@ import contextlib
 import os
 import shutil
 import sqlite3
+import time
+import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +22,7 @@ from assistant.whole import sync_folder
 _DAILY_KEPT = 7
 _BEFORE_KEPT = 5
 _ROOM = 50_000_000  # bytes that stay free beside a copy: a backup must not be what fills the disk
+_ABANDONED_S = 3600.0  # a copy is made within minutes: what is older was left by a crash
 _TAKES = 2  # times the database's size, at the most, while a copy is made
 
 
@@ -92,11 +95,10 @@ def make_before(database: Path, step: str) -> Backup:
 def make(database: Path, target: Path) -> Backup:
     """Copy `database` to `target` (0600): compact, checked, in place only when it is whole and good."""
     folder = target.parent
-    temporary = target.with_suffix(".part")
+    temporary = target.with_suffix(f".{uuid.uuid4().hex}.part")  # two processes may start, and migrate, at once
     try:
         folder.mkdir(exist_ok=True, mode=0o700, parents=True)
         _room(database)
-        temporary.unlink(missing_ok=True)
         os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
         with contextlib.closing(sqlite3.connect(database, timeout=30, isolation_level=None)) as source:
             source.execute("VACUUM INTO ?", (str(temporary),))
@@ -125,11 +127,13 @@ def make(database: Path, target: Path) -> Backup:
 
 
 def prune(database: Path, prefix: str, keep: int) -> None:
-    """Delete the oldest copies with that beginning; and what a crash left half made."""
+    """Delete the oldest copies with that beginning; and what a crash left half made some time ago."""
     for old in [backup for backup in listed(database) if backup.file.name.startswith(prefix)][keep:]:
         old.file.unlink(missing_ok=True)
     for part in folder_of(database).glob("*.part"):
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            if time.time() - part.stat().st_mtime > _ABANDONED_S:
+                part.unlink()
 
 
 def _room(database: Path) -> None:

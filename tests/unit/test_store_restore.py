@@ -51,10 +51,13 @@ def test_the_oldest_backups_go_and_what_a_crash_left(tmp_path: Path) -> None:
     made = [backups.make_daily(file, NOW + timedelta(days=day)).file for day in range(3)]
     for day, one in enumerate(made):
         os.utime(one, (day, day))
-    (made[0].parent / "daily-x.part").write_bytes(b"half")
+    left_by_a_crash, being_made = (made[0].parent / name for name in ("daily-x.part", "before-y.part"))
+    left_by_a_crash.write_bytes(b"half")
+    os.utime(left_by_a_crash, (1, 1))
+    being_made.write_bytes(b"half")  # by another process, now
     newest = [backups.make_daily(file, NOW + timedelta(days=day)).file for day in range(3, 9)]
     left = {one.name for one in made[0].parent.iterdir()}
-    assert left == {one.name for one in [made[2], *newest]}
+    assert left == {one.name for one in [made[2], *newest, being_made]}
 
 
 def test_a_damaged_database_makes_no_backup(tmp_path: Path) -> None:
