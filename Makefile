@@ -22,7 +22,7 @@ setup: .venv/installed  ## the package and a small model
 test: .venv/developer setup  ## everything; needs no network once it is set up (IN="python3 tools/noroute.py --" proves it)
 	@$(BIN)/python tools/servers.py
 	$(IN) $(BIN)/python -m pytest -q -n auto tests/unit
-	$(IN) $(BIN)/python -m pytest -q $(TESTS)
+	$(IN) $(BIN)/python -m pytest -q -n 2 --dist loadfile $(TESTS)
 
 check: .venv/developer  ## style, types, import directions, licences
 	$(BIN)/ruff check .
