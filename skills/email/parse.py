@@ -26,6 +26,8 @@ _PREFIX = re.compile(
     r"^\s*(?:(?:re|aw|sv|fwd?|wg|回复|答复|回覆|转发|轉寄|答覆)\s*(?:\[\d+\])?\s*[:：]\s*)+", re.IGNORECASE
 )
 _ENCODED_WORD = re.compile(r"=\?([^?\s*]{1,40})(?:\*[^?\s]*)?\?([bBqQ])\?([^?]*)\?=")
+_QUOTED = re.compile(r'("(?:[^"\\]|\\.)*+(?:"|\\?\Z))')  # one that is not closed goes to the end
+_ADDRESS_AS_NAME = re.compile(r"(^|[,;:])(\s*)([^\s<>,;:()@\\]+@[^<>,;:()@\\]*?)(\s*<)")
 _ID = re.compile(r"<[^<>\s]{1,300}>")
 
 
@@ -178,12 +180,19 @@ def _unpacked(encoding: str, text: str) -> bytes:
 
 def _addresses(values: list[str]) -> tuple[Address, ...]:
     try:
-        pairs = getaddresses([re.sub(r"[\r\n]+", " ", value) for value in values])
+        pairs = getaddresses([_named(re.sub(r"[\r\n]+", " ", value)) for value in values])
     except Exception:  # as above
         return ()
     # Names are decoded after the split: an encoded comma or bracket must not make an address.
     found = (Address(line(_words(name), 200), line(address, 320).lower()) for name, address in pairs[:_ADDRESSES])
     return tuple(dict.fromkeys(address for address in found if address.address))
+
+
+def _named(value: str) -> str:
+    """`a@x.org <b@y.org>` is b@y.org's, that calls itself a@x.org: the library would make two of it, a@x.org first."""
+    pieces = _QUOTED.split(value)
+    pieces[::2] = [_ADDRESS_AS_NAME.sub(r'\1\2"\3"\4', piece) for piece in pieces[::2]]
+    return "".join(pieces)
 
 
 def _date(headers: dict[str, list[str]]) -> datetime | None:

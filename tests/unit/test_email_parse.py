@@ -26,6 +26,25 @@ CHINESE = "关于明天下午的会议，请您准时参加。谢谢！"
 
 
 @pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("alice@x.org <bob@y.org>", [("alice@x.org", "bob@y.org")]),
+        ("a@x.org, alice@x.org <bob@y.org>, c@x.org", [("", "a@x.org"), ("alice@x.org", "bob@y.org"), ("", "c@x.org")]),
+        ('"Doe, alice@x.org <z" <bob@y.org>', [("Doe, alice@x.org <z", "bob@y.org")]),
+        ('"Al" alice@x.org <bob@y.org>', [("Al alice@x.org", "bob@y.org")]),
+        ("alice@x.org support <bob@y.org>", [("alice@x.org support", "bob@y.org")]),
+        ("Team: alice@x.org <bob@y.org>, c@x.org;", [("alice@x.org", "bob@y.org"), ("", "c@x.org")]),
+        ("alice@x.org", [("", "alice@x.org")]),
+        ("Bob <bob@y.org>, <c@x.org>", [("Bob", "bob@y.org"), ("", "c@x.org")]),
+    ],
+)
+def test_an_address_used_as_a_name_is_not_the_address(value: str, expected: list[tuple[str, str]]) -> None:
+    mail = parse(f"From: {value}\r\nCc: {value}\r\n\r\nx".encode())
+    assert [(one.name, one.address) for one in mail.cc] == expected
+    assert (mail.sender.name, mail.sender.address) == expected[0]
+
+
+@pytest.mark.parametrize(
     ("text", "codec", "declared"),
     [
         (CHINESE, "gb2312", "gb2312"),
