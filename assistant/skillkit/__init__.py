@@ -66,6 +66,7 @@ from assistant.ports import Scheduled as Scheduled
 from assistant.remote import Account as Account
 from assistant.remote import Credential as Credential
 from assistant.remote import Place as Place
+from assistant.remote import is_this_machine as is_this_machine
 from assistant.sandbox.machine import fenced_python as fenced_python
 from assistant.skillkit.context import Context as Context
 from assistant.skillkit.declare import (

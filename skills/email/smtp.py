@@ -7,7 +7,6 @@ connection leaves it open (RFC 5321 §4.2.5, RFC 1047): only the answer to the f
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +20,7 @@ from aiosmtplib.errors import (
     SMTPResponseException,
 )
 
-from assistant.skillkit import AccountError, NotConfigured, Rejected, SkillFailed
+from assistant.skillkit import AccountError, NotConfigured, Rejected, SkillFailed, is_this_machine
 
 from .compose import Letter
 from .text import line
@@ -53,7 +52,7 @@ def server(host: str, port: int, security: str, user: str, password: str) -> Ser
     """A checked server. Raises NotConfigured for settings that would send mail or password in the clear."""
     if security not in _PORTS:
         raise NotConfigured("email.smtp_security", value=security)
-    if security == "none" and not _is_loopback(host):
+    if security == "none" and not is_this_machine(host):
         raise NotConfigured("email.smtp_in_the_clear", host=host)
     kind: Security = "tls" if security == "tls" else "none" if security == "none" else "starttls"
     return Server(host, port or _PORTS[kind], kind, user, password)
@@ -158,10 +157,3 @@ def _refusal(error: SMTPResponseException, answer: str) -> SkillFailed:
 
 def _answer(error: SMTPResponseException) -> str:
     return f"{error.code} {line(error.message, 200)}"
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
