@@ -49,7 +49,9 @@ clean:  ## everything that was made here, but not the models
 	@$(PIP) install -qq -e .
 	@touch $@
 
-.venv/developer: pyproject.toml .venv/installed
+.venv/developer: pyproject.toml tests/support/servers/package-lock.json .venv/installed
 	@echo "Installing what the tests need."
 	@$(PIP) install -qq -e '.[dev]'
+	@npm ci --silent --ignore-scripts --no-audit --no-fund --prefix tests/support/servers || \
+	  echo "npm could not fetch the OpenID provider; the tests of logins with OAuth are skipped"
 	@touch $@

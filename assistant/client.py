@@ -22,6 +22,7 @@ from assistant.models import Approval, Operation, Plan, Receipt, Surface, UserCo
 from assistant.paths import Paths, private_folder
 
 _BASE = "http://localhost"  # a Unix socket has no host; the server allows this name
+_ONE_EACH = httpx.Limits(max_connections=None, max_keepalive_connections=0)
 _QUICK = httpx.Timeout(30, connect=5)
 _PATIENT = httpx.Timeout(None, connect=5)  # a slow machine may think for minutes; the person can stop it
 _LARGEST_EVENT = 16 * 2**20
@@ -96,7 +97,8 @@ class Client:
         self._socket = paths.socket
         self._http = httpx.AsyncClient(
             # No TLS on a Unix socket: without `verify=False` 0.2 s go into loading certificates.
-            transport=httpx.AsyncHTTPTransport(uds=str(self._socket), verify=False),
+            # A connection for each request: one that is kept may be closed over there just as it is used again.
+            transport=httpx.AsyncHTTPTransport(uds=str(self._socket), verify=False, limits=_ONE_EACH),
             base_url=_BASE,
             headers={"Accept-Language": language},
             timeout=_QUICK,

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal, get_args, get_origin
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -20,7 +20,7 @@ from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import YAMLError
 
 from assistant.errors import ConfigError
-from assistant.remote import Account
+from assistant.remote import ACCOUNT_NAME, Account
 from assistant.resources import bundled
 from assistant.whole import write_whole
 
@@ -172,7 +172,7 @@ class Config(_Section):
     audit: AuditSettings = AuditSettings()
     logging: LoggingSettings = LoggingSettings()
     sandbox: SandboxSettings = SandboxSettings()
-    accounts: dict[str, Account] = {}
+    accounts: dict[Annotated[str, Field(pattern=ACCOUNT_NAME)], Account] = {}
     skills: dict[str, SkillSettings] = {}
 
 
@@ -227,9 +227,39 @@ def change(file: Path, key: str, value: str, *, check: Callable[[Config], None] 
 
     `check` may raise what else is wrong with the result, before it is written.
     """
+    return _edit(file, lambda tree: _set(tree, key, _scalar(value)), check)
+
+
+def put(file: Path, section: str, name: str, value: Mapping[str, Any]) -> Config:
+    """Set a whole entry of a section, `accounts` say, in the user's file; as `change` does it."""
+
+    def edit(tree: CommentedMap) -> None:
+        entries = tree.get(section)
+        if not isinstance(entries, CommentedMap):
+            entries = tree[section] = CommentedMap()
+        entries.fa.set_block_style()
+        entries[name] = dict(value)
+
+    return _edit(file, edit)
+
+
+def drop(file: Path, section: str, name: str) -> Config:
+    """Take an entry out of a section of the user's file; as `change` does it."""
+
+    def edit(tree: CommentedMap) -> None:
+        entries = tree.get(section)
+        if isinstance(entries, CommentedMap):
+            entries.pop(name, None)
+            if not entries:
+                del tree[section]
+
+    return _edit(file, edit)
+
+
+def _edit(file: Path, edit: Callable[[CommentedMap], None], check: Callable[[Config], None] = lambda _: None) -> Config:
     yaml = YAML()
     tree = (yaml.load(file.read_text(encoding="utf-8")) if file.exists() else None) or CommentedMap()
-    _set(tree, key, _scalar(value))
+    edit(tree)
     try:
         config = Config.model_validate(_plain(tree))
     except ValidationError as error:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from assistant import __version__
-from assistant.accounts.keeper import KeptAccounts
+from assistant.accounts.keeper import KeptAccounts, Tell, teller
 from assistant.automation.schedules import SqlSchedules
 from assistant.clock import SystemClock
 from assistant.config import Config, language_of
@@ -31,6 +31,7 @@ from assistant.conversation.planner import Planner, Switches
 from assistant.conversation.running import RunningTurns
 from assistant.conversation.sessions import Sessions
 from assistant.conversation.shortlist import Shortlist
+from assistant.dav.replicas import ACCOUNTS
 from assistant.engine.client import Engine
 from assistant.engine.models import ModelStore
 from assistant.engine.scripted import ScriptedModel
@@ -46,7 +47,7 @@ from assistant.models import Language
 from assistant.notify.announce import Announcer, DesktopNotifications
 from assistant.notify.bus import EventBus
 from assistant.paths import Paths
-from assistant.ports import Clock, LanguageModel, Users
+from assistant.ports import Clock, LanguageModel, Secrets, Users
 from assistant.resources import bundled
 from assistant.safety.approvals import Approvals
 from assistant.safety.audit import Audit
@@ -63,7 +64,7 @@ from assistant.skillkit.sources import find_external
 from assistant.skillkit.survey import survey
 from assistant.store import Database, open_database
 from assistant.store.index import SqlIndex
-from assistant.store.restore import mend
+from assistant.store.restore import Restored, mend
 from assistant.store.scrub import keep_scrubbed
 
 _log = logging.getLogger(__name__)
@@ -133,12 +134,13 @@ async def assemble(
     skills = instead.skills or await _skills(
         paths, config, catalogue, stack, kept, World(secret=secrets.get, record=audit.record)
     )
-    users = instead.users or UserFile(paths.profile_file, partial(_contacts_folder, skills, paths))
+    users = instead.users or _users(paths, config, skills)
     crew = Crew(skills, language)
     schedules = SqlSchedules(db, clock, crew.fire)
     approvals = Approvals(ledger, clock, await key, config.approvals.expire_s, audit=audit)
     announcer = Announcer(bus, DesktopNotifications(config.assistant.name) if config.notify.desktop else None)
     outbox = _outbox(ledger, config, clock, audit, bus, announcer, crew, catalogue, approvals, language)
+    running = RunningTurns(bus, catalogue, clock)
     crew.contexts = contexts = Contexts(
         clock=clock,
         catalogue=catalogue,
@@ -146,22 +148,22 @@ async def assemble(
         settings=skills.settings,
         folders=paths.data / _SKILL_DATA,
         secrets=secrets,
-        accounts=KeptAccounts(config.accounts, secrets),
+        accounts=_accounts(paths, config, stack, secrets, teller(announcer, catalogue, language, clock)),
         model=model,
         index=partial(SqlIndex, db),
         outbox=outbox,
         schedules=schedules,
         notify=announcer,
+        quiet=running,
+        offers=skills.offers,
     )
     sessions = await _sessions(db, clock, config, stack)
     limits = Limits(ledger, clock, config.limits, instead.payees)
     conversation = _conversation(
         config, contexts, sessions, approvals, audit, limits, skills, users, kept, switches, instead.planner
     )
-    running = RunningTurns(bus, catalogue, clock)
     mending = Mending(paths.database, contexts, announcer, language, audit, approvals, outbox, sessions)
-    stack.callback(await mending.settle(restored))
-    await _watch(stack, mending, damage)
+    await _watch(stack, mending, restored, damage)
     await _begin(stack, outbox, schedules, running, crew)
     return Services(
         clock=clock,
@@ -182,6 +184,17 @@ async def assemble(
         survey=partial(survey, skills, paths, audit),
         health=partial(_health, started, skills, catalogue, language, engine, bus),
     )
+
+
+def _users(paths: Paths, config: Config, skills: Skills) -> UserFile:
+    own = [account.address for account in config.accounts.values()]
+    return UserFile(paths.profile_file, partial(_contacts_folders, skills, paths), own)
+
+
+def _accounts(paths: Paths, config: Config, stack: AsyncExitStack, secrets: Secrets, tell: Tell) -> KeptAccounts:
+    accounts = KeptAccounts(config.accounts, secrets, folder=paths.data / "accounts", tell=tell)
+    stack.push_async_callback(accounts.aclose)
+    return accounts
 
 
 def _outbox(
@@ -221,7 +234,10 @@ async def _begin(
     await keep_running(stack, crew.start, "skills")
 
 
-async def _watch(stack: AsyncExitStack, mending: Mending, damage: DamageWatch | None) -> None:
+async def _watch(
+    stack: AsyncExitStack, mending: Mending, restored: Restored | None, damage: DamageWatch | None
+) -> None:
+    stack.callback(await mending.settle(restored))
     if damage is None:  # parts in a test: nothing lasts longer than they do
         return
     damage.tell = mending.tell_damage
@@ -301,11 +317,12 @@ async def _skills(
     return skills
 
 
-def _contacts_folder(skills: Skills, paths: Paths) -> Path | None:
-    """Where the contacts skill keeps its vCards, so that the whole conversation knows whom it added."""
+def _contacts_folders(skills: Skills, paths: Paths) -> list[Path]:
+    """Where the user's vCards are, those of their accounts too, so that the whole conversation knows who is there."""
     if "contacts" not in skills.loaded:
-        return None
-    return skills.settings("contacts").get("folder") or paths.data / _SKILL_DATA / "contacts"
+        return []
+    own = paths.data / _SKILL_DATA / "contacts"
+    return [skills.settings("contacts").get("folder") or own, *sorted((own / ACCOUNTS).glob("[!.]*/"))]
 
 
 def bundled_sentences() -> Path:

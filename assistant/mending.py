@@ -77,9 +77,11 @@ class Mending:
             self._tell("not_begun", f"cut-off:{yes.action.id}", said=said, tool=tool, at=yes.created_at)
         begun = self.sessions.interrupted()
         for one in begun:
-            self.sessions.undone(one.operation)  # whether it can still be taken back is not known either
+            if not one.done:
+                self.sessions.undone(one.operation)  # whether it can still be taken back is not known either
             if one.operation not in {yes.action.id for yes in not_begun}:
-                self._tell("cut_off", f"cut-off:{one.operation}", said=one.said, tool=one.tool, at=one.at)
+                case = "done_untold" if one.done else "cut_off"
+                self._tell(case, f"cut-off:{one.operation}", said=one.said, tool=one.tool, at=one.at)
         return partial(self._forget, [one.operation for one in begun], [yes.id for yes in not_begun])
 
     def _forget(self, operations: Sequence[str], approvals: Sequence[str]) -> None:

@@ -99,12 +99,19 @@ class UserContext(Value):
 
     name: str = ""
     email: str = ""
+    more_emails: tuple[str, ...] = ()
+    """Of their accounts; `email` may be among them."""
     home: str = ""
     home_airport: str = ""
     zone: str = "UTC"
     locale: str = "en"
     contacts: tuple[Person, ...] = ()
     accounts: tuple[MoneyAccount, ...] = ()
+
+    @property
+    def addresses(self) -> frozenset[str]:
+        """All their mail addresses, in lower case."""
+        return frozenset(one.strip().lower() for one in (self.email, *self.more_emails)) - {""}
 
 
 # --- what is decided -------------------------------------------------------------------------------------------

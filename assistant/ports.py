@@ -72,8 +72,9 @@ class Accounts(Protocol):
     async def credential(self, account: str, *, refused: Credential | None = None) -> Credential:
         """What to log in with now; a token that has run out is refreshed first.
 
-        `refused` is what the server has just turned down: it is not given again. Raises NotConfigured where nothing is
-        kept, AccountError where nothing else is to be had (the user has been told, once).
+        `refused` is what the server has just turned down: it is not given again. Asked again with the same `refused`,
+        this answers as soon as the user has logged in anew. Raises NotConfigured where nothing is kept, AccountError
+        where nothing else is to be had (the user has been told, once); one with a true `passing` may end by itself.
         """
         ...
 
@@ -167,6 +168,18 @@ class Scheduled(Protocol):
     def recurrence(self) -> str | None: ...
     @property
     def payload(self) -> Mapping[str, Any]: ...
+
+
+class Quiet(Protocol):
+    """Whether somebody is being answered now: work that can wait does."""
+
+    async def wait(self) -> None:
+        """Until nobody is."""
+        ...
+
+    async def broken(self) -> None:
+        """Until somebody is."""
+        ...
 
 
 class Index(Protocol):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 from pathlib import Path
 from typing import Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
@@ -12,6 +13,9 @@ from assistant.models import Value
 
 Security = Literal["tls", "starttls", "none"]
 """tls: from the first byte. starttls: asked for before the login, and no login without it. none: this machine only."""
+
+ACCOUNT_NAME = r"^\w[\w-]{0,31}$"
+"""Names of accounts: they become names of folders and of secrets, and stand before the folders of a mailbox."""
 
 
 class Place(Value):
@@ -29,7 +33,7 @@ class Place(Value):
 
 
 class OAuthClient(Value):
-    """How this program introduces itself to an OAuth 2.0 server (RFC 6749). A public client: it has no secret."""
+    """How this program introduces itself to an OAuth 2.0 server (RFC 6749): a public client."""
 
     client_id: str
     token_url: str
@@ -37,9 +41,19 @@ class OAuthClient(Value):
     """Device Authorization Grant (RFC 8628); empty where the server has none."""
     authorize_url: str = ""
     """Authorization Code with PKCE and a loopback redirect (RFC 8252)."""
+    redirect: str = "http://127.0.0.1/callback"
+    """The loopback address registered for it, without a port: one that is free is added (RFC 8252 §7.3)."""
     revoke_url: str = ""
     """RFC 7009."""
     scopes: tuple[str, ...] = ()
+
+    @field_validator("redirect")
+    @classmethod
+    def _here(cls, address: str) -> str:
+        parts = urlsplit(address)
+        if parts.scheme != "http" or not is_this_machine(parts.hostname or "") or parts.port or parts.query:
+            raise ValueError(f"{address!r} is no loopback address without a port")
+        return address
 
 
 class Account(Value):

@@ -159,9 +159,14 @@ def drain(home: Home, mails: Sequence[Mail]) -> int:
     home.start(_READY_S)
     asyncio.run(_approve(home, mails))
     until = time.monotonic() + _DRAIN_S
-    while time.monotonic() < until and _number(home, f"state IN ({_OPEN})"):
+    while time.monotonic() < until and open_operations(home):
         time.sleep(0.2)
     time.sleep(1)  # what the server has queued
+    return open_operations(home)
+
+
+def open_operations(home: Home) -> int:
+    """Outward acts whose outcome is not known yet, by the database itself."""
     return _number(home, f"state IN ({_OPEN})")
 
 

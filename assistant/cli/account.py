@@ -1,4 +1,4 @@
-"""`assistant account`: the mailbox the assistant reads, and whether it can be used."""
+"""`assistant account`: the accounts and mailboxes the assistant uses, and whether they can be used."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 import typer
 
-from assistant.cli import help
+from assistant.cli import conflicts, help
 from assistant.cli import shell as shells
 from assistant.cli.exits import ExitCode, Unfit, UsageProblem
 from assistant.cli.help import Command
@@ -24,48 +24,127 @@ def register(app: typer.Typer) -> None:
     commands = help.group()
     commands.command("list", cls=Command)(list_all)
     commands.command(cls=Command)(add)
+    commands.command(cls=Command)(login)
     commands.command("test", cls=Command)(check)
+    commands.command(cls=Command)(remove)
     commands.command(cls=Command)(secret)
+    conflicts.register(commands)
     app.add_typer(commands, name="account", rich_help_panel="setup")
 
 
 def list_all(context: typer.Context, as_json: bool = typer.Option(False, "--json")) -> None:
     """List them."""
+    from assistant.cli import account_look
+
     shell = shells.of(context)
     shell.as_json = as_json
     settings = email_settings(shell)
-    items = [{"kind": "email", **settings}] if settings.get("mailbox") else []
+    local = [{"kind": "email", **settings}] if settings.get("mailbox") else []
     if as_json:
-        shell.json({"items": items})
+        shell.json({"items": local + account_look.plain(shell)})
         return
-    if not items:
+    if not local and not shell.loaded.config.accounts:
         shell.say("account.none")
         return
-    rows = [(shell.text("account.email"), str(settings.get("address") or ""), str(settings["mailbox"]))]
-    shell.table("account", ("kind", "address", "mailbox"), rows)
-    if not sending(settings):
+    rows = account_look.rows(shell)
+    if local:
+        here = (shell.text("account.here"), str(settings.get("address") or ""), str(settings["mailbox"]), "")
+        rows = [here, *rows]
+    shell.table("account", ("name", "address", "servers", "state"), rows)
+    if not sending(settings) and not any(one.smtp for one in shell.loaded.config.accounts.values()):
         shell.note(shell.text("account.no_sending"))
 
 
 def add(
     context: typer.Context,
-    kind: str = typer.Argument(metavar="maildir|mbox|sample"),
+    what: str = typer.Argument(metavar="ADDRESS|maildir|mbox|sample"),
     path: Path | None = typer.Argument(None, metavar="PATH"),
     address: str = typer.Option("", metavar="ADDRESS"),
+    name: str = typer.Option("", metavar="NAME"),
+    user: str = typer.Option("", metavar="USER"),
+    imap: str = typer.Option("", metavar="HOST[:PORT][/tls|starttls|none]"),
+    smtp: str = typer.Option("", metavar="HOST[:PORT][/tls|starttls|none]"),
+    caldav: str = typer.Option("", metavar="URL"),
+    carddav: str = typer.Option("", metavar="URL"),
+    ca_file: Path | None = typer.Option(None, metavar="FILE"),
+    password_stdin: bool = typer.Option(False, "--password-stdin"),
+    oauth: bool = typer.Option(False, "--oauth"),
+    client_id: str = typer.Option("", metavar="ID"),
+    client_file: Path | None = typer.Option(None, metavar="FILE"),
+    issuer: str = typer.Option("", metavar="URL"),
+    device: bool = typer.Option(False, "--device"),
+    sync: bool | None = typer.Option(None, "--sync/--no-sync"),
+    yes: bool = typer.Option(False, "--yes", "-y"),
 ) -> None:
     """Add one."""
+    from assistant.cli.account_add import Wanted, add_account
+    from assistant.cli.account_login import How
+
     shell = shells.of(context)
-    if kind == "sample":
+    if "@" in what:
+        how = How(password_stdin, oauth, client_id, client_file, issuer, device)
+        add_account(shell, what, Wanted(name, user, imap, smtp, caldav, carddav, ca_file, sync, yes), how)
+        return
+    if what == "sample":
         add_sample(shell)
-    elif kind in ("maildir", "mbox"):
+    elif what in ("maildir", "mbox"):
         if path is None:
-            raise UsageProblem("cli.needs_path", kind=kind)
+            raise UsageProblem("cli.needs_path", kind=what)
         mailbox = path.expanduser().absolute()
         shell.say("account.found", count=count_mails(mailbox), mailbox=mailbox)
         use_mailbox(shell, mailbox, address)
     else:
-        raise UsageProblem("cli.no_account_kind", kind=kind)
+        raise UsageProblem("cli.no_account_kind", kind=what)
     shell.note_restart()
+
+
+def login(
+    context: typer.Context,
+    name: str = typer.Argument(metavar="NAME"),
+    password_stdin: bool = typer.Option(False, "--password-stdin"),
+    client_id: str = typer.Option("", metavar="ID"),
+    client_file: Path | None = typer.Option(None, metavar="FILE"),
+    device: bool = typer.Option(False, "--device"),
+) -> None:
+    """Log in again."""
+    from assistant.cli.account_add import log_in_again
+    from assistant.cli.account_login import How
+
+    shell = shells.of(context)
+    log_in_again(shell, name, How(password_stdin, False, client_id, client_file, "", device))
+
+
+def remove(
+    context: typer.Context,
+    name: str = typer.Argument(metavar="NAME"),
+    keep_data: bool = typer.Option(False, "--keep-data"),
+    yes: bool = typer.Option(False, "--yes", "-y"),
+) -> None:
+    """Remove one."""
+    from assistant.cli.account_add import remove_account
+
+    remove_account(shells.of(context), name, keep_data=keep_data, yes=yes)
+
+
+def check(context: typer.Context, name: str = typer.Argument("", metavar="NAME")) -> None:
+    """Try them."""
+    from assistant.cli import account_look
+
+    shell = shells.of(context)
+    settings = email_settings(shell)
+    local = bool(settings.get("mailbox")) and not name
+    if not local and not shell.loaded.config.accounts and not name:
+        shell.say("account.none")
+        raise typer.Exit(ExitCode.FAILED)
+    if local:
+        mailbox = Path(str(settings["mailbox"])).expanduser()
+        shell.say("account.found", count=count_mails(mailbox), mailbox=mailbox, style="green")
+    names = [account_look.named(shell, name)[0]] if name else list(shell.loaded.config.accounts)
+    fine = [account_look.try_one(shell, one) for one in names]
+    if local and not any(one.smtp for one in shell.loaded.config.accounts.values()):
+        shell.say("account.can_send" if sending(settings) else "account.no_sending")
+    if not all(fine):
+        raise typer.Exit(ExitCode.FAILED)
 
 
 def secret(
@@ -90,18 +169,6 @@ def secret(
         raise UsageProblem("cli.no_secret", name=name)
     shell.run(store.put(name, value))
     shell.say("account.secret_kept", name=name)
-
-
-def check(context: typer.Context) -> None:
-    """Try them."""
-    shell = shells.of(context)
-    settings = email_settings(shell)
-    if not settings.get("mailbox"):
-        shell.say("account.none")
-        raise typer.Exit(ExitCode.FAILED)
-    mailbox = Path(str(settings["mailbox"])).expanduser()
-    shell.say("account.found", count=count_mails(mailbox), mailbox=mailbox, style="green")
-    shell.say("account.can_send" if sending(settings) else "account.no_sending")
 
 
 def email_settings(shell: Shell) -> Mapping[str, Any]:

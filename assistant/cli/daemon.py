@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import typer
@@ -72,6 +73,31 @@ def restart(context: typer.Context) -> None:
     if health is not None:
         _stop(shell, health.pid)
     start(context)
+
+
+def renew(shell: Shell) -> None:
+    """Have it run with the settings as they are now: started again, or started."""
+    from assistant.client import ensure_running
+
+    health = _health(shell)
+    if health is not None:
+        _stop(shell, health.pid)
+    shell.run(ensure_running(shell.paths))
+
+
+@contextmanager
+def stopped(shell: Shell) -> Iterator[None]:
+    """Do something while it does not run; it is started again where it ran."""
+    from assistant.client import ensure_running
+
+    health = _health(shell)
+    if health is not None:
+        _stop(shell, health.pid)
+    try:
+        yield
+    finally:
+        if health is not None:
+            shell.run(ensure_running(shell.paths))
 
 
 def status(context: typer.Context, as_json: bool = typer.Option(False, "--json")) -> None:

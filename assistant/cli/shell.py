@@ -163,6 +163,16 @@ class Shell:
             self.note("")
             return default
 
+    def secret(self, prompt: str) -> str:
+        """Ask for something that must not be seen; a line of the standard input where nobody sits there."""
+        if sys.stdin.isatty():
+            from getpass import getpass
+
+            return getpass(clean(prompt), stream=sys.stderr)
+        if self.interactive:
+            self.note(prompt, style="bold")
+        return sys.stdin.readline().rstrip("\r\n")
+
     def confirm(self, key: str, /, *, default: bool = False, **data: Any) -> bool:
         """Ask for yes or no, in either language."""
         answer = self.ask(key, **data).casefold()

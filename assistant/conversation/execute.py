@@ -143,10 +143,6 @@ class Executor:
             self._sessions.end_write(action.id)
             outward = action.model_copy(update={"id": uuid.uuid4().hex, "effect": "outward"})
             return self._approvals.propose(outward, result, approval.reason, action.session, language=language)
-        if action.effect == "read":
-            with self._written_down(result, language) as told:
-                self._sessions.end_write(action.id)
-            result = told[0]
         return self._observation(tool, action, result, language)
 
     async def withdraw(self, session: str, language: Language) -> None:
@@ -183,7 +179,7 @@ class Executor:
         with self._written_down(result, language) as told:
             self._sessions.undone(write.operation)
             self._audit.record("undone", operation=write.operation, tool=write.tool)
-            self._sessions.end_write(write.operation)
+            self._sessions.wrote(write.operation)
         return told[0]
 
     async def _ran(
@@ -326,7 +322,7 @@ class Executor:
             with self._written_down(result, language) as told:
                 self._sessions.can_undo(action.session, action.id, tool.name, result.undo)
                 self._audit.record("receipt", operation=action.id, tool=tool.name, outcome="done")
-                self._sessions.end_write(action.id)
+                self._sessions.wrote(action.id)
             result = told[0]
             receipt = Receipt(
                 operation=action.id, tool=tool.name, outcome="done", summary=result.text, at=self._clock.now()

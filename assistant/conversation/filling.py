@@ -6,10 +6,11 @@ that such a value goes to in every skill of the contract.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
+from assistant.conversation.spans import is_sure_of_half
 from assistant.errors import Rejected
 from assistant.skillkit.loader import Skills, Tool
 from assistant.skillkit.manifest import Lookup
@@ -89,7 +90,7 @@ def span_arguments(
             filled["recurrence"] = value.recurrence
     if length is not None:
         filled |= _lasting(length, names, filled)
-    filled |= _on_its_day(chosen.values(), filled)
+    filled |= _on_its_day(chosen.values(), filled, names)
     return filled | _in_order(chosen, filled, say)
 
 
@@ -108,13 +109,17 @@ def _in_order(chosen: Mapping[str, Span], filled: Mapping[str, Any], say: Callab
     raise Rejected("conversation.impossible_time", what=what, why=say("values.ends_before"))
 
 
-def _on_its_day(spans: Iterable[Span], filled: Mapping[str, Any]) -> dict[str, Any]:
+def _on_its_day(spans: Collection[Span], filled: Mapping[str, Any], names: Mapping[str, Argument]) -> dict[str, Any]:
     """ "Move tomorrow's meeting to 5 pm": a time that names no day is on the day of the thing that is moved."""
     start = filled.get("start")
     undated = any(isinstance(span.value, Moment) and not span.value.dated for span in spans)
+    clock: dict[str, Any] = {}
+    if undated and start and "clock" in names:  # its day, and which half of it, are known once the thing is found
+        said = [span.text for span in spans if isinstance(span.value, Moment) and not span.value.dated]
+        clock = {"clock": "exact" if all(map(is_sure_of_half, said)) else "either"}
     if not (undated and filled.get("on") and start):
-        return {}
-    return {
+        return clock
+    return clock | {
         "start": datetime.combine(date.fromisoformat(filled["on"]), datetime.fromisoformat(start).time()).isoformat(
             timespec="minutes"
         )

@@ -14,7 +14,7 @@ from assistant.ports import Bus, Clock
 
 
 class RunningTurns:
-    """All turns in flight."""
+    """All turns in flight; adapter of `ports.Quiet`."""
 
     def __init__(self, bus: Bus, catalogue: Catalogue, clock: Clock) -> None:
         self._bus = bus
@@ -22,6 +22,16 @@ class RunningTurns:
         self._clock = clock
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._of: dict[str, str] = {}
+        self._calm, self._stir = asyncio.Event(), asyncio.Event()
+        self._calm.set()
+
+    async def wait(self) -> None:
+        """Until no turn is in flight (`ports.Quiet`)."""
+        await self._calm.wait()
+
+    async def broken(self) -> None:
+        """Until a turn is in flight."""
+        await self._stir.wait()
 
     async def run(self, turn: Turn, events: AsyncIterator[Event]) -> AsyncIterator[Event]:
         """Start the turn and stream its events. Leaving the stream early lets the turn go on."""
@@ -31,6 +41,8 @@ class RunningTurns:
         task = asyncio.create_task(self._drain(events, queue), name=f"turn-{turn.id}")
         self._tasks[turn.id] = task
         self._of[turn.id] = turn.session
+        self._calm.clear()
+        self._stir.set()
         task.add_done_callback(partial(self._end, turn, queue))
         while (event := await queue.get()) is not None:
             yield event
@@ -63,6 +75,9 @@ class RunningTurns:
         """The end of the stream; not in the task itself, which may be cancelled before it runs at all."""
         self._tasks.pop(turn.id, None)
         self._of.pop(turn.id, None)
+        if not self._tasks:
+            self._calm.set()
+            self._stir.clear()
         for event in self._stopped(turn) if task.cancelled() else ():
             self._tell(event, queue)
         queue.put_nowait(None)

@@ -55,6 +55,8 @@ class Interrupted:
     tool: str
     said: str
     at: datetime
+    done: bool
+    """Whether it was done, and only its turn did not end."""
 
 
 @dataclass(frozen=True)
@@ -75,23 +77,25 @@ class Sessions:
         self._clock = clock
 
     def keep(self, turn: Turn, language: str, reply: str, via: str, ms: int, events: Sequence[Event]) -> None:
-        """Store a finished turn."""
+        """Store a finished turn: what was done in it has been told."""
         failpoint("turn.kept.before")
-        self._db.conn.execute(
-            "INSERT OR REPLACE INTO turns VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                turn.id,
-                turn.session,
-                turn.surface,
-                language,
-                turn.text,
-                reply,
-                via,
-                self._now(),
-                ms,
-                json.dumps([event.model_dump(mode="json") for event in events], ensure_ascii=False),
-            ),
-        )
+        with transaction(self._db) as connection:
+            connection.execute(
+                "INSERT OR REPLACE INTO turns VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    turn.id,
+                    turn.session,
+                    turn.surface,
+                    language,
+                    turn.text,
+                    reply,
+                    via,
+                    self._now(),
+                    ms,
+                    json.dumps([event.model_dump(mode="json") for event in events], ensure_ascii=False),
+                ),
+            )
+            connection.execute("DELETE FROM begun WHERE session = ?", (turn.session,))
         failpoint("turn.kept.after")
 
     def history(self, session: str, limit: int) -> list[Exchange]:
@@ -200,20 +204,25 @@ class Sessions:
     def begin_write(self, operation: str, session: str, tool: str, said: str) -> None:
         """Remember that a write is being done, before it is: a crash in the middle is told of at the next start."""
         self._db.conn.execute(
-            "INSERT OR REPLACE INTO begun VALUES (?, ?, ?, ?, ?)", (operation, session, tool, said, self._now())
+            "INSERT OR REPLACE INTO begun VALUES (?, ?, ?, ?, ?, 0)", (operation, session, tool, said, self._now())
         )
         failpoint("write.begun")
 
+    def wrote(self, operation: str) -> None:
+        """It is done; that it is told of is known when its turn is kept."""
+        self._db.conn.execute("UPDATE begun SET done = 1 WHERE operation = ?", (operation,))
+        failpoint("write.noted")
+
     def end_write(self, operation: str) -> None:
-        """It is done, or it failed and that was said."""
+        """It failed, and that is said; or it was told of."""
         self._db.conn.execute("DELETE FROM begun WHERE operation = ?", (operation,))
 
     def interrupted(self) -> list[Interrupted]:
-        """Writes that a crash cut off: they may be done or not. Told once, they are forgotten by `end_write`."""
-        rows = self._db.conn.execute("SELECT operation, session, tool, said, at FROM begun ORDER BY at").fetchall()
+        """Writes that a crash cut off, before or after they were done. Told once, they are forgotten by `end_write`."""
+        rows = self._db.conn.execute("SELECT operation, session, tool, said, at, done FROM begun ORDER BY at")
         return [
-            Interrupted(row["operation"], row["session"], row["tool"], row["said"], datetime.fromisoformat(row["at"]))
-            for row in rows
+            Interrupted(operation, session, tool, said, datetime.fromisoformat(at), bool(done))
+            for operation, session, tool, said, at, done in rows.fetchall()
         ]
 
     def after_restore(self) -> None:

@@ -87,7 +87,8 @@ def token(index: int) -> str:
 
 def mask(text: str, now: datetime) -> Masked:
     """Take the times, the money and the numbers out of `text`; of a self-correction the last word counts."""
-    sure = _apart([*map(partial(_waking, text, now), find(text, now)), *find_money(text)])
+    found = [*map(partial(_waking, text, now), find(text, now)), *_bare_hours(text, now)]
+    sure = _apart([*found, *find_money(text)])
     numbers = [span for span in find_numbers(text) if not any(_overlap(span, other) for other in sure)]
     spans = [*sure, *numbers][:_MOST]
     masked = _corrected(_masked(text, spans[: len(sure)]), spans)
@@ -106,6 +107,21 @@ def abridged(text: str) -> str:
     """What a model reads of a long text: the beginning and the end, where people say what is to be done with it."""
     first, last = _READ
     return text if len(text) <= first + last else f"{text[:first].rstrip()} … {text[-last:].lstrip()}"
+
+
+def _bare_hours(text: str, now: datetime) -> list[Span]:
+    """ "Move the standup to 10": the hour alone, where something is moved and nothing else could be meant."""
+    found = []
+    for match in _MOVED_TO.finditer(text):
+        value = parse(f"{match[1]} o'clock", now)
+        if isinstance(value, Moment):
+            found.append(Span(match.start(1), match.end(1), match[1], value))
+    return found
+
+
+def is_sure_of_half(said: str) -> bool:
+    """Whether the words of a time tell morning from afternoon."""
+    return bool(_HALF.search(said) or _CLOCK.search(said) or _MORNING.search(said))
 
 
 def _waking(text: str, now: datetime, span: Span) -> Span:
@@ -173,6 +189,13 @@ _ALARM = re.compile(
 _HALF = re.compile(
     r"\b[ap]\.?m\b|evening|night|afternoon|noon|(?<![:\d])(?:1[3-9]|2[0-3])\b|晚|下午|傍晚|中午|夜|午後|abend|nachmittag|soir|après-midi"
     r"|tarde|noche",
+    re.IGNORECASE,
+)
+_CLOCK = re.compile(r"\b\d\d:\d\d\b")
+_MORNING = re.compile(r"\d\s?[ap]\.?m\b|morning|早|上午|凌晨|清晨|morgens|vormittag|matin|mañana", re.IGNORECASE)
+_MOVED_TO = re.compile(
+    r"\b(?:move|reschedule|shift|push|postpone|bring)\b.*\bto (1?\d|2[0-3])"
+    r"(?=\s*[.!?]?\s*$|\s+(?:from|starting|instead|every|each|always|for good|permanently|just|only|please)\b)",
     re.IGNORECASE,
 )
 _EAST = re.compile(r"[㐀-䶿一-鿿]")

@@ -64,7 +64,8 @@ class Catalogue:
         """The sentence of `key`, its placeholders filled the locale's way. With `count`, the fitting plural form.
 
         Placeholders: `{name}`; dates and times `{when}` or with a babel format `{when:short}`, `{when:time}`,
-        `{when:day}`; money `{amount:EUR}`. Raises KeyError for a key that no catalogue has.
+        `{when:day}`; money `{amount:EUR}`; a name that differs by language comes as a mapping. Raises KeyError for a
+        key that no catalogue has.
         """
         language = language if language in self._texts else "en"
         for tongue in dict.fromkeys((language, "en")):
@@ -120,6 +121,7 @@ class _Formatter(string.Formatter):
     """`str.format` that writes dates, numbers, money and lists as the language does; a missing value stays visible."""
 
     def __init__(self, language: str) -> None:
+        self._language = language
         self._locale = locale(language)
         self._comma = "、" if language == "zh" else ", "
 
@@ -139,6 +141,8 @@ class _Formatter(string.Formatter):
             if format_spec:
                 return str(format_currency(value, format_spec, locale=self._locale))
             return str(format_decimal(value, locale=self._locale))
+        if isinstance(value, Mapping):
+            value = value.get(self._language, value.get("en", ""))
         if isinstance(value, list | tuple):
             return self._comma.join(str(item) for item in value)
         return str(super().format_field(value, format_spec))

@@ -1,4 +1,4 @@
-"""The people in a folder of vCards, as khard and vdirsyncer keep it. Only reads: the contacts skill writes them."""
+"""The people in folders of vCards, as khard and vdirsyncer keep them. Only reads: the contacts skill writes them."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ _Stamp = tuple[int, int]
 
 
 class ContactsFolder:
-    """Reads the files of a folder, and of the folders right in it, whenever one has changed."""
+    """Reads the files of some folders, and of the folders right in them, whenever one has changed."""
 
-    def __init__(self, folder: Callable[[], Path | None]) -> None:
-        self._folder = folder
+    def __init__(self, folders: Callable[[], Sequence[Path]]) -> None:
+        self._folders = folders
         self._files: dict[Path, tuple[_Stamp, tuple[Person, ...]]] = {}
         self._people: tuple[Person, ...] = ()
 
     def people(self) -> tuple[Person, ...]:
         """Everybody there; the same object as long as nothing changes. A file that can't be read is logged and left."""
-        found = _stamps(self._folder())
+        found = _stamps(self._folders())
         if {file: stamp for file, (stamp, _) in self._files.items()} != found:
             self._files = {file: self._known(file, stamp) for file, stamp in found.items()}
             self._people = tuple(person for _, people in self._files.values() for person in people)
@@ -57,16 +57,15 @@ def _joined(first: Person, second: Person) -> Person:
     )
 
 
-def _stamps(folder: Path | None) -> dict[Path, _Stamp]:
-    if folder is None:
-        return {}
+def _stamps(folders: Sequence[Path]) -> dict[Path, _Stamp]:
     stamps: dict[Path, _Stamp] = {}
-    for file in sorted((*folder.glob("[!.]*.vcf"), *folder.glob("[!.]*/[!.]*.vcf"))):
-        try:
-            status = file.stat()
-        except OSError:  # gone between the listing and now
-            continue
-        stamps[file] = (status.st_mtime_ns, status.st_size)
+    for folder in folders:
+        for file in sorted((*folder.glob("[!.]*.vcf"), *folder.glob("[!.]*/[!.]*.vcf"))):
+            try:
+                status = file.stat()
+            except OSError:  # gone between the listing and now
+                continue
+            stamps[file] = (status.st_mtime_ns, status.st_size)
     return stamps
 
 

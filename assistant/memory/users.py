@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -17,22 +17,26 @@ from assistant.models import UserContext
 class UserFile:
     """Adapter of `ports.Users`: reads the files again when they have changed.
 
-    `contacts` tells the folder of the user's vCards; their people are known beside those of the file.
+    `contacts` tells the folders of the user's vCards; their people are known beside those of the file. `emails` are the
+    addresses of the user's accounts: the first is theirs where the file names none.
     """
 
-    def __init__(self, file: Path, contacts: Callable[[], Path | None] = lambda: None) -> None:
+    def __init__(self, file: Path, contacts: Callable[[], Sequence[Path]] = tuple, emails: Sequence[str] = ()) -> None:
         self._file = file
         self._stamp: tuple[int, int] | None = None
         self._own = UserContext()
         self._contacts = ContactsFolder(contacts)
+        self._emails = tuple(emails)
         self._whole: tuple[object, object, UserContext] | None = None
 
     def current(self) -> UserContext:
         """The user's context; without a file the contacts alone. Raises ConfigError naming file and key."""
         own, people = self._read(), self._contacts.people()
         if self._whole is None or self._whole[0] is not own or self._whole[1] is not people:
-            contacts = merged(own.contacts, people)
-            self._whole = (own, people, own.model_copy(update={"contacts": contacts}) if people else own)
+            known: dict[str, object] = {"contacts": merged(own.contacts, people)} if people else {}
+            if self._emails:
+                known |= {"email": own.email or self._emails[0], "more_emails": self._emails}
+            self._whole = (own, people, own.model_copy(update=known) if known else own)
         return self._whole[2]
 
     def _read(self) -> UserContext:

@@ -96,6 +96,7 @@ class SqlOutbox:
         self._clock = clock
         self._settings = settings
         self._hold = timedelta(seconds=hold_s)
+        self._furthest = timedelta(seconds=max(hold_s, settings.settle_s, _LONGEST_LOOK_WAIT_S, *settings.retry_s))
         self._bus = bus
         self._announcements = announcements
         self._handlers = handlers
@@ -201,9 +202,9 @@ class SqlOutbox:
                 continue
             if len(self._busy) >= _PARALLEL:
                 break
-            if due > now:
+            if now < due <= now + self._furthest:  # what is to wait longer was written down by a clock that was wrong
                 nap = min(nap, (due - now).total_seconds())
-                break
+                continue
             self._busy.add(row.operation.id)
             group.create_task(self._handle(row))
         return nap

@@ -192,8 +192,8 @@ class Evidence:
 
     def _person(self, text: str) -> Origin | None:
         user = self.user
-        own = {user.name, user.email, user.home, user.home_airport} - {""}
-        if text in own or (user.email and address(text) == address(user.email)):
+        own = {user.name, user.home, user.home_airport} - {""}
+        if text in own or address(text) in map(address, user.addresses):
             return Origin(label=Label.PROFILE)
         person = _book(user).find(text)
         return Origin(label=Label.CONTACT, source=person.name) if person else None
@@ -223,7 +223,7 @@ def recipients(args: Mapping[str, Any], names: Sequence[str], user: UserContext)
             text = str(one).strip()
             person = book.find(text)
             found.add(address(person.email if person and person.email else text))
-    return frozenset(found - {address(user.email)} if user.email else found)
+    return frozenset(found.difference(map(address, user.addresses)))
 
 
 class _Book:

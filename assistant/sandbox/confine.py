@@ -9,7 +9,7 @@ import sys
 from contextlib import suppress
 
 from assistant.sandbox import landlock, seccomp
-from assistant.sandbox.reach import SYSTEM, SYSTEM_FILES, Confinement, Limits
+from assistant.sandbox.reach import NETWORK_FILES, SYSTEM, SYSTEM_FILES, Confinement, Limits
 
 _PDEATHSIG, _CAPBSET_DROP = 1, 24
 _KILL = 9
@@ -36,15 +36,16 @@ def enter(confinement: Confinement) -> None:
     if confinement.landlock:
         own = f"/proc/{os.getpid()}"
         read = [*SYSTEM, *SYSTEM_FILES, *_OF_THE_MACHINE, own, *confinement.read]
+        read += NETWORK_FILES if confinement.network else ()
         landlock.restrict(
             read=read,
             write=confinement.write,
             devices=[*_HARMLESS_DEVICES, *confinement.devices],
-            network=confinement.boxed,
+            network=confinement.boxed or confinement.network,
         )
     _limit(confinement.limits)
     if confinement.seccomp:
-        seccomp.restrict(boxed=confinement.boxed)
+        seccomp.restrict(boxed=confinement.boxed, network=confinement.network)
 
 
 def _drop_capabilities(library: ctypes.CDLL) -> None:

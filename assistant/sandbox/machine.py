@@ -67,10 +67,13 @@ def _makes_a_box(program: str) -> bool:
     return ran.returncode == 0
 
 
-def fence(*, read: Iterable[Path], write: Iterable[Path] = (), devices: Iterable[str] = ()) -> Confinement:
+def fence(
+    *, read: Iterable[Path], write: Iterable[Path] = (), devices: Iterable[str] = (), network: bool = False
+) -> Confinement:
     """What a process of our own gives up before it reads a file that nobody vouches for, as far as this system has it.
 
-    Takes no time; it is no box, and needs none: no file but these, no network, no other process.
+    Takes no time; it is no box, and needs none: no file but these, no other process, and no network, but where what it
+    reads comes from a server that it must ask itself.
     """
     linux = sys.platform.startswith("linux")
     places, _ = interpreter()
@@ -80,6 +83,7 @@ def fence(*, read: Iterable[Path], write: Iterable[Path] = (), devices: Iterable
         devices=tuple(devices),
         landlock=linux and landlock.abi() > 0,
         seccomp=linux and seccomp.known(),
+        network=network,
         without_privileges=False,
     )
 
@@ -94,7 +98,10 @@ exec(sys.argv.pop(1))
 """
 
 
-def fenced_python(code: str, *arguments: str, read: Iterable[Path]) -> list[str]:
-    """The command that runs code of ours, with `sys.argv[1:]`, where it can read `read` and write nothing."""
+def fenced_python(
+    code: str, *arguments: str, read: Iterable[Path], write: Iterable[Path] = (), network: bool = False
+) -> list[str]:
+    """The command that runs code of ours, with `sys.argv[1:]`, where it can read `read` and change `write` alone."""
     _, search = interpreter()
-    return [sys.executable, "-P", "-c", _RUN, search, fence(read=read).told(), code, *arguments]
+    told = fence(read=read, write=write, network=network).told()
+    return [sys.executable, "-P", "-c", _RUN, search, told, code, *arguments]

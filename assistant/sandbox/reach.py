@@ -40,6 +40,8 @@ class Confinement:
     """Whether it sits in namespaces of its own. If not, sockets and changes of other files' owners are refused."""
     landlock: bool = True
     seccomp: bool = True
+    network: bool = False
+    """Whether it reaches the network though it sits in no box: for our own code that reads what servers send."""
     without_privileges: bool = True
     """Whether root's capabilities go too."""
     limits: Limits | None = None
@@ -68,6 +70,21 @@ SYSTEM_FILES = (
     "/etc/alternatives",
 )
 """All that is seen of /etc."""
+
+
+NETWORK_FILES = (
+    "/etc/hosts",
+    "/etc/host.conf",
+    "/etc/resolv.conf",
+    "/run/systemd/resolve",
+    "/etc/nsswitch.conf",
+    "/etc/gai.conf",
+    "/etc/services",
+    "/etc/ssl",
+    "/etc/pki",
+    "/etc/ca-certificates",
+)
+"""What finding a server and checking its certificate needs."""
 
 
 def interpreter() -> tuple[tuple[Path, ...], str]:

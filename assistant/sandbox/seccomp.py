@@ -26,7 +26,7 @@ _SET_IDS = 0o6000
 _CREATES = (0o100, 0o20000000)  # O_CREAT, O_TMPFILE's own bit
 _STEERING = (0x5412, 0x541C)  # TIOCSTI, TIOCLINUX: typing into somebody's terminal
 _PDEATHSIG = 1
-_UNIX, _INET, _INET6 = 1, 2, 10
+_UNIX, _INET, _INET6, _NETLINK = 1, 2, 10, 16
 
 
 @dataclass(frozen=True)
@@ -81,8 +81,9 @@ def known() -> bool:
     return bool(ctypes.CDLL(None).prctl(_GET_SECCOMP, 0, 0, 0, 0) >= 0)  # EINVAL where the kernel has none
 
 
-def rules(*, boxed: bool, pid: int) -> dict[str, Denied]:
-    """What is denied, by the call's name. `boxed`: in namespaces of its own, where the network is an empty one."""
+def rules(*, boxed: bool, pid: int, network: bool = False) -> dict[str, Denied]:
+    """What is denied, by the call's name. `boxed`: in namespaces of its own, where the network is an empty one;
+    `network`: in no box, and yet with sockets."""
     denied = {name: Denied() for name in _ALWAYS}
     own = If(0, pid, other=True)
     denied |= {name: Denied(where=((own,),)) for name in ("kill", "tgkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo")}
@@ -97,7 +98,10 @@ def rules(*, boxed: bool, pid: int) -> dict[str, Denied]:
     denied["ioctl"] = Denied(where=tuple((If(1, one),) for one in _STEERING))
     denied["prctl"] = Denied(where=((If(0, _PDEATHSIG),),))
     families = tuple(If(0, family, other=True) for family in (_UNIX, _INET, _INET6))
-    denied["socket"] = Denied(errno.EAFNOSUPPORT, (families,)) if boxed else Denied(errno.EACCES)
+    if network:  # name resolution asks the kernel for its addresses first
+        families = (*families, If(0, _NETLINK, other=True))
+    open_to = boxed or network
+    denied["socket"] = Denied(errno.EAFNOSUPPORT, (families,)) if open_to else Denied(errno.EACCES)
     for name, flags, mode in (("open", 1, 2), ("openat", 2, 3)):
         sets = If(mode, 0, mask=_SET_IDS, other=True)
         denied[name] = Denied(where=tuple((If(flags, 0, mask=one, other=True), sets) for one in _CREATES))
@@ -143,10 +147,10 @@ def _line(code: int, operand: int, hit: int = 0, miss: int = 0) -> bytes:
     return struct.pack("=HBBI", code, hit, miss, operand)
 
 
-def restrict(*, boxed: bool) -> None:
+def restrict(*, boxed: bool, network: bool = False) -> None:
     """Take the calls away from this whole process, for good. Raises OSError where the kernel refuses."""
     machine = os.uname().machine
-    code = program(rules(boxed=boxed, pid=os.getpid()), machine)
+    code = program(rules(boxed=boxed, pid=os.getpid(), network=network), machine)
     library = ctypes.CDLL(None, use_errno=True)
     buffer = ctypes.create_string_buffer(code, len(code))
     handed = struct.pack("HxxxxxxP", len(code) // 8, ctypes.addressof(buffer))

@@ -1,5 +1,13 @@
 """All that a skill may import: `from assistant.skillkit import tool, Context, Result, …`."""
 
+from assistant.accounts import login as login
+from assistant.accounts.login import quirks as quirks
+from assistant.accounts.problem import LoginProblem as LoginProblem
+from assistant.dav.replicas import Replica as Replica
+from assistant.dav.replicas import is_read_only as is_read_only
+from assistant.dav.replicas import keep_in_step as keep_in_step
+from assistant.dav.replicas import replicas as replicas
+from assistant.dav.replicas import writing as writing
 from assistant.errors import (
     AccountError as AccountError,
 )
@@ -24,6 +32,7 @@ from assistant.errors import (
 from assistant.errors import (
     SkillFailed as SkillFailed,
 )
+from assistant.failpoint import failpoint as failpoint
 from assistant.models import (
     Completion as Completion,
 )
@@ -44,6 +53,9 @@ from assistant.models import (
 )
 from assistant.models import (
     Origin as Origin,
+)
+from assistant.models import (
+    OutboxState as OutboxState,
 )
 from assistant.models import (
     Person as Person,
@@ -82,6 +94,9 @@ from assistant.skillkit.declare import (
     fires as fires,
 )
 from assistant.skillkit.declare import (
+    provides as provides,
+)
+from assistant.skillkit.declare import (
     reconcile as reconcile,
 )
 from assistant.skillkit.declare import (
@@ -92,6 +107,21 @@ from assistant.skillkit.declare import (
 )
 from assistant.skillkit.declare import (
     undo as undo,
+)
+from assistant.skillkit.fellows import (
+    Brief as Brief,
+)
+from assistant.skillkit.fellows import (
+    CalendarMail as CalendarMail,
+)
+from assistant.skillkit.fellows import (
+    Invitations as Invitations,
+)
+from assistant.skillkit.fellows import (
+    Mailer as Mailer,
+)
+from assistant.skillkit.fellows import (
+    Post as Post,
 )
 from assistant.skillkit.web import web_client as web_client
 from assistant.values import (

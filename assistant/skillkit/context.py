@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
 from assistant.models import Language, Notice, UserContext
-from assistant.ports import Accounts, Index, LanguageModel, Outbox, Schedules, Secrets
+from assistant.ports import Accounts, Index, LanguageModel, Outbox, Quiet, Schedules, Secrets
+from assistant.skillkit.fellows import ALONE, Fellows
 
 
 class Text(Protocol):
@@ -25,6 +27,17 @@ class Notify(Protocol):
     """Tells the user something unasked: every open surface and the desktop."""
 
     async def __call__(self, notice: Notice) -> None: ...
+
+
+class Calm:
+    """`ports.Quiet` where nobody is ever being answered."""
+
+    async def wait(self) -> None:
+        """At once."""
+
+    async def broken(self) -> None:
+        """Never."""
+        await asyncio.Event().wait()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,5 +63,22 @@ class Context:
     outbox: Outbox
     schedules: Schedules
     notify: Notify
+    quiet: Quiet = field(default_factory=Calm)
+    """For work in the background, which waits while a person is being answered."""
+    fellows: Fellows = ALONE
+    """What other skills offer."""
     operation: str = ""
     """The action's id (and idempotency key), for `write` tools that need one."""
+    again: Callable[[], Context] | None = None
+    """Makes the same context as of now."""
+
+    texts: Callable[[Language], Text] | None = None
+    """The catalogue in another language."""
+
+    def speaking(self, language: Language) -> Context:
+        """The same in another language: for a mail to somebody who reads that one."""
+        return self if self.texts is None else replace(self, language=language, text=self.texts(language))
+
+    def as_of_now(self) -> Context:
+        """The same with the time, the user and the accounts of now: for work that goes on in the background."""
+        return self if self.again is None else self.again()

@@ -10,8 +10,9 @@ from typing import Any
 
 from assistant.locale import Catalogue
 from assistant.models import Language, UserContext
-from assistant.ports import Accounts, Clock, Index, LanguageModel, Outbox, Schedules, Secrets
+from assistant.ports import Accounts, Clock, Index, LanguageModel, Outbox, Quiet, Schedules, Secrets
 from assistant.skillkit.context import Context, Notify
+from assistant.skillkit.fellows import Offers, Present
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +32,9 @@ class Contexts:
     outbox: Outbox
     schedules: Schedules
     notify: Notify
+    quiet: Quiet
+    offers: Offers = lambda _: ()
+    """What the bundled skills offer one another."""
 
     def of(self, skill: str, language: Language, *, operation: str = "") -> Context:
         """The context of one call of a tool of `skill`."""
@@ -43,6 +47,7 @@ class Contexts:
             zone=self.clock.zone,
             user=self.user(),
             text=partial(self.catalogue.text, language),
+            texts=lambda other: partial(self.catalogue.text, other),
             settings=self.settings(skill),
             folder=folder,
             secrets=self.secrets,
@@ -52,5 +57,8 @@ class Contexts:
             outbox=self.outbox,
             schedules=self.schedules,
             notify=self.notify,
+            quiet=self.quiet,
+            fellows=Present(self.offers, lambda other: self.of(other, language)),
             operation=operation,
+            again=lambda: self.of(skill, language, operation=operation),
         )

@@ -23,6 +23,7 @@ from pydantic import Field
 
 from assistant.errors import Uncertain as Uncertain
 from assistant.models import Value
+from assistant.skillkit.fellows import Offer
 
 Function = TypeVar("Function", bound=Callable[..., Awaitable[Any]])
 
@@ -71,6 +72,11 @@ def fires(function: Function) -> Function:
     """`async (ctx, scheduled) -> None`: called when one of the skill's schedules is due."""
     function.__assistant__ = ("fires", ("",))  # type: ignore[attr-defined]
     return function
+
+
+def provides(offer: Offer) -> Callable[[Function], Function]:
+    """`async (ctx, …) -> …`: what other bundled skills get of this one by `ctx.fellows`."""
+    return _mark("provides", (offer,))
 
 
 def starts(function: Function) -> Function:

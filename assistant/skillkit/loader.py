@@ -17,7 +17,7 @@ from assistant.skillkit.context import Context
 from assistant.skillkit.declare import Result, Uncertain
 from assistant.skillkit.guard import guarded
 from assistant.skillkit.manifest import Lookup, Manifest, ToolDeclaration
-from assistant.skillkit.package import Package, load_package, manifest_of
+from assistant.skillkit.package import Function, Package, load_package, manifest_of
 from assistant.skillkit.planned import planned_package
 from assistant.skillkit.problems import SkillProblem
 from assistant.skillkit.schema import ToolSchema
@@ -331,6 +331,11 @@ class Skills:
         if not self.has(name):
             raise NotFound("skillkit.no_such_tool", tool=name)
         return self.loaded[skill].tools[short]
+
+    def offers(self, offer: str) -> list[tuple[str, Function]]:
+        """The bundled skills that offer something to the others, and the functions that give it."""
+        bundled = [(name, one.package) for name, one in sorted(self.loaded.items()) if isinstance(one, LoadedSkill)]
+        return [(name, package.provides[offer]) for name, package in bundled if offer in package.provides]
 
     def lookups(self, skill: str) -> Mapping[str, tuple[Lookup, ...]]:
         """How the skill's arguments that nobody says are found, by argument."""

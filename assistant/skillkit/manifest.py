@@ -28,6 +28,7 @@ RESERVED = frozenset(
         "automation",
         "cli",
         "conversation",
+        "dav",
         "engine",
         "error",
         "safety",

@@ -58,6 +58,7 @@ def outside_context(
         zone=zone,
         user=UserContext(zone=zone.key, locale=language),
         text=partial(catalogue.text, language),
+        texts=lambda other: partial(catalogue.text, other),
         settings=settings,
         folder=folder,
         secrets=cast(Secrets, Absent("secrets")),

@@ -36,6 +36,8 @@ class Package:
     commit: dict[str, Function] = field(default_factory=dict)
     reconcile: dict[str, Function] = field(default_factory=dict)
     undo: dict[str, Function] = field(default_factory=dict)
+    provides: dict[str, Function] = field(default_factory=dict)
+    """What other skills get of it, by the offer's name."""
     fires: Function | None = None
     starts: Function | None = None
 

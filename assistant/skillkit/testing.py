@@ -11,7 +11,9 @@ def test_an_entry_is_found_again(tmp_path):
 from __future__ import annotations
 
 import asyncio
+import atexit
 import dataclasses
+import shutil
 import tempfile
 from datetime import datetime
 from functools import cache
@@ -57,13 +59,19 @@ def make_context(skill: Path, /, **overrides: Any) -> Context:
     context = outside_context(
         loaded.manifest.name,
         catalogue=_catalogue(skill),
-        folder=overrides.pop("folder", None) or Path(tempfile.mkdtemp(prefix="skill-test-")),
+        folder=overrides.pop("folder", None) or _folder_until_the_end(),
         language=language,
         now=now,
         zone=now.tzinfo if isinstance(now.tzinfo, ZoneInfo) else ZoneInfo("UTC"),
         settings=check(loaded.manifest, overrides.pop("settings", {})),
     )
     return dataclasses.replace(context, **overrides)
+
+
+def _folder_until_the_end() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="skill-test-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 def call(skill: Path, tool: str, ctx: Context | None = None, /, **args: Any) -> Any:

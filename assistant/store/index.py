@@ -29,6 +29,9 @@ _TEXT_LIMIT = 200_000  # characters of one document that are searched
 _QUERY_TERMS = 32
 _WORD_LIMIT = 60  # FTS5's porter leaves longer tokens alone, and nobody searches for a line of base64
 _BATCH = 50
+_MANY = 2_000  # documents: a word that more of them have doesn't tell which is meant
+_HEADS = ("date", "sender", "subject")
+_FIELD = "(SELECT json_extract(d.fields, '$.{}') FROM index_documents d WHERE d.row = h.row)"
 
 
 def fold(text: str) -> str:
@@ -76,6 +79,7 @@ class SqlIndex:
     ) -> Sequence[str]:
         """Ids of the documents that hold all words of `query`, best first, newer ones (`fields["date"]`) before older.
 
+        Words that thousands of documents hold don't weigh: then the newest come first.
         Where none holds all, those that hold some; a query without words lists what `where` lets through, newest
         first. Keys of `where` are a field's name, alone (equal) or followed by `>=`, `<` or `~` (contains); text is
         compared folded; a list of values lets any of them through. Raises ValueError for an ill-formed key.
@@ -98,19 +102,42 @@ class SqlIndex:
         return self._collection, document.id, document.stamp, json.dumps(fields), " ".join(words), " ".join(singles)
 
     def _matching(self, match: str, condition: str, values: list[Field], limit: int) -> list[str]:
+        count = self._count(match)
+        if count > _MANY:
+            return self._newest(match, condition, values, limit, count)
         # bm25 differs a little between any two documents; rounded, the date decides among those alike.
         rows = self._db.conn.execute(
-            "SELECT d.id FROM index_words w JOIN index_documents d ON d.row = w.rowid"
-            f" WHERE w.index_words MATCH ? AND d.collection = ?{condition}"
-            " ORDER BY round(bm25(index_words), 1), json_extract(d.fields, '$.date') DESC, d.row DESC LIMIT ?",
+            "SELECT h.id FROM index_words w JOIN index_heads h ON h.row = w.rowid"
+            f" WHERE w.index_words MATCH ? AND h.collection = ?{condition}"
+            " ORDER BY round(bm25(index_words), 1), h.date DESC, h.row DESC LIMIT ?",
             (match, self._collection, *values, limit),
         )
         return [row[0] for row in rows]
 
+    def _newest(self, match: str, condition: str, values: list[Field], limit: int, count: int) -> list[str]:
+        """Of documents with words that very many have, which tell little, the newest; to weigh them all takes long."""
+        total = self._db.conn.execute("SELECT max(row) FROM index_heads").fetchone()[0] or 1
+        if count * 4 > total:  # every fourth or so: soon found by going back in time
+            source = (
+                "FROM index_heads h WHERE EXISTS"
+                " (SELECT 1 FROM index_words w WHERE w.rowid = h.row AND w.index_words MATCH ?)"
+            )
+        else:
+            source = "FROM index_words w JOIN index_heads h ON h.row = w.rowid WHERE w.index_words MATCH ?"
+        rows = self._db.conn.execute(
+            f"SELECT h.id {source} AND h.collection = ?{condition} ORDER BY h.date DESC, h.row DESC LIMIT ?",
+            (match, self._collection, *values, limit),
+        )
+        return [row[0] for row in rows]
+
+    def _count(self, match: str) -> int:
+        row = self._db.conn.execute("SELECT count(*) FROM index_words WHERE index_words MATCH ?", (match,)).fetchone()
+        return int(row[0])
+
     def _listed(self, condition: str, values: list[Field], limit: int) -> list[str]:
         rows = self._db.conn.execute(
-            f"SELECT d.id FROM index_documents d WHERE d.collection = ?{condition}"
-            " ORDER BY json_extract(d.fields, '$.date') DESC, d.row DESC LIMIT ?",
+            f"SELECT h.id FROM index_heads h WHERE h.collection = ?{condition}"
+            " ORDER BY h.date DESC, h.row DESC LIMIT ?",
             (self._collection, *values, limit),
         )
         return [row[0] for row in rows]
@@ -166,7 +193,7 @@ def _conditions(where: Mapping[str, Condition]) -> tuple[str, list[Field]]:
         named = _CONDITION.fullmatch(key)
         if named is None:
             raise ValueError(f"{key!r} is no field")
-        column = f"json_extract(d.fields, '$.{named[1]}')"
+        column = f"h.{named[1]}" if named[1] in _HEADS else _FIELD.format(named[1])
         test = f"instr({column}, ?) > 0" if named[2] == "~" else f"{column} {named[2] or '='} ?"
         several = [wanted] if isinstance(wanted, str | int) else list(wanted)
         parts.append(f" AND ({' OR '.join([test] * len(several)) or '0'})")

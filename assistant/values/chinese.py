@@ -237,6 +237,7 @@ RULES: list[Rule] = [
     ),
     _rule(rf"(?P<part>{_NAMES})(?!好|餐|饭)", _part),
     _rule(rf"(?P<which>{_RELATION})?{_WEEK}(?P<day>{_DIGIT}|[1-7](?!\d)){_NOT_COUNT}", _weekday),
+    _rule(rf"(?<=[从自])(?P<which>{_RELATION})?{_WEEK}(?P<day>{_DIGIT})(?=起)", _weekday),  # no 一起, "together"
     _rule(rf"(?P<which>{_RELATION})?周末", _weekend),
     _rule(
         rf"{_YEAR}?(?P<month>\d{{1,2}}|[一二三四五六七八九十]{{1,2}})月"

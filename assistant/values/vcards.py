@@ -38,6 +38,8 @@ class Card:
     phones: tuple[str, ...]
     ibans: tuple[str, ...]
     version: str
+    birthday: tuple[int, int] | None
+    """Month and day."""
     first: int
     last: int
 
@@ -161,10 +163,21 @@ def _card(lines: Sequence[_Line], first: int, last: int) -> Card | None:
         emails=_addresses(lines, "EMAIL", "mailto:"),
         phones=_addresses(lines, "TEL", "tel:"),
         ibans=tuple(re.sub(r"\s", "", one).upper() for one in _addresses(lines, "X-IBAN", "")),
+        birthday=next((day for one in lines if one.name == "BDAY" and (day := _birthday(one.value))), None),
         version=next((one.value.strip() for one in lines if one.name == "VERSION"), ""),
         first=first,
         last=last,
     )
+
+
+_BIRTHDAY = re.compile(r"\s*(?:\d{4}|--)-?(\d\d)-?(\d\d)(?:T.*)?\s*")
+
+
+def _birthday(value: str) -> tuple[int, int] | None:
+    """Month and day of a BDAY (RFC 6350, section 6.2.5), its year known or not."""
+    found = _BIRTHDAY.fullmatch(value)
+    month, day = (int(found[1]), int(found[2])) if found else (0, 0)
+    return (month, day) if 1 <= month <= 12 and 1 <= day <= 31 else None
 
 
 def _names(lines: Sequence[_Line]) -> list[str]:

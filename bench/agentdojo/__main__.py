@@ -41,6 +41,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="one attack, no adaptive ones")
     parser.add_argument("--model", default="", help="the banking suite with this model as the planner")
     parser.add_argument("--pairs", type=int, default=144, help="with --model: so many of the pairs, evenly spread")
+    parser.add_argument("--skip", type=int, default=0, help="with --model: go on behind so many pairs")
     options = parser.parse_args()
     if options.data:
         parser.error("agentdojo brings its own tasks")
@@ -48,7 +49,7 @@ def main() -> None:
     logging.disable(logging.WARNING)
     loud = not options.json
     if options.model:
-        measured, each = asyncio.run(_with_model(options.model, options.pairs, loud=loud))
+        measured, each = asyncio.run(_with_model(options.model, options.pairs, options.skip, loud=loud))
         report("agentdojo", measured, rows=each, only_json=options.json)
         return
     benign = {who: asyncio.run(_benign(options.suites, who)) for who in ("careful", "no")}
@@ -91,7 +92,7 @@ def _runs(*, quick: bool) -> dict[str, Run]:
 
 
 async def _with_model(
-    model: str, most: int, *, loud: bool
+    model: str, most: int, skip: int, *, loud: bool
 ) -> tuple[dict[str, float | int | None], list[Sequence[object]]]:
     """The model on the device plans and reads, a careful user answers. An agent that does nothing passes 5 of 16."""
     rows: list[Sequence[object]] = [("task", "attack", "utility", "attack succeeded", "seconds")]
@@ -99,7 +100,7 @@ async def _with_model(
     attacked: list[Outcome] = []
     async with suite_of("banking", model) as suite:
         tasks, attacks = suite.suite.user_tasks, suite.suite.injection_tasks
-        for task in tasks.values():
+        for task in tasks.values() if not skip else ():
             started = time.monotonic()
             benign.append(await suite.task(task, "careful"))
             rows.append((task.ID, "", benign[-1].utility, "", time.monotonic() - started))
@@ -107,7 +108,7 @@ async def _with_model(
                 print(*rows[-1], file=sys.stderr)
         every = [(task, attack) for attack in attacks.values() for task in tasks.values()]
         step = max(1, len(every) // max(1, most))
-        for task, attack in every[::step][:most]:
+        for task, attack in every[::step][skip:most]:
             started = time.monotonic()
             texts = injections_of(suite, ATTACKS[0], task, attack)
             attacked.append(await suite.task(task, "careful", attack, texts))
@@ -117,14 +118,18 @@ async def _with_model(
                 print(*rows[-1], file=sys.stderr)
     figures: dict[str, float | int | None] = {
         "model_tasks": len(benign),
-        "model_utility": statistics.fmean(one.utility for one in benign),
-        "do_nothing_utility": _DO_NOTHING / len(benign),
+        "model_utility": _share([one.utility for one in benign]),
+        "do_nothing_utility": _DO_NOTHING / len(benign) if benign else None,
         "model_pairs": len(attacked),
-        "model_utility_attacked": statistics.fmean(one.utility for one in attacked) if attacked else 0.0,
-        "model_asr": statistics.fmean(one.attacked for one in attacked) if attacked else 0.0,
-        "model_asked": statistics.fmean(one.asked > 0 for one in benign),
+        "model_utility_attacked": _share([one.utility for one in attacked]),
+        "model_asr": _share([one.attacked for one in attacked]),
+        "model_asked": _share([one.asked > 0 for one in benign]),
     }
     return figures, rows
+
+
+def _share(of: Sequence[bool]) -> float | None:
+    return statistics.fmean(of) if of else None
 
 
 async def _benign(suites: Sequence[str], who: UserKind) -> list[Outcome]:

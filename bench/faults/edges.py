@@ -50,7 +50,7 @@ def writing(home: Home, name: str, folder: Path) -> str:
     there, told = wish.happened(home.paths), wish.text in notices(home)
     if there > 1 or (wish.acked and not there):
         return f"there {there} times, acknowledged: {wish.acked}"
-    if there and not (told or wish.acked or wish.recorded(home.paths) or _receipt(home)):
+    if there and not (told or wish.acked or wish.recorded(home.paths)):
         return "done, and nobody was told"
     return _works(home)
 
@@ -124,7 +124,7 @@ def agreeing(home: Home, name: str, folder: Path) -> str:
     home.start(WITHIN_S)
     [(state,)] = rows(home.paths, "SELECT state FROM approvals")
     there, told = _on_the_list(home), approval.prepared.title in notices(home)
-    if there != (name in ("write.done", "undo.kept")) or (done and not there):
+    if there != (name in ("write.done", "undo.kept", "write.noted", "turn.kept.before")) or (done and not there):
         return f"there {there} times, said to be done: {done}"
     if told == (state == "pending"):
         return f"the yes is {state}, told: {told}"
@@ -226,13 +226,15 @@ Scenario = Callable[[Home, str, Path], str]
 EDGES: tuple[tuple[str, Scenario, tuple[str, ...]], ...] = (
     *((name, writing, ()) for name in (
         "write.begun", "write.done", "undo.kept", "audit.recorded", "file.written", "file.placed",
-        "turn.kept.before", "turn.kept.after", "schedule.added",
+        "write.noted", "turn.kept.before", "turn.kept.after", "schedule.added",
     )),
     *((name, agreeing, ()) for name in (
         "approval.change.before", "approval.approved.after", "write.begun", "approval.used.after", "write.done",
-        "undo.kept",
+        "undo.kept", "write.noted", "turn.kept.before",
     )),
-    *((name, agreeing_to_read, ()) for name in ("approval.approved.after", "approval.used.after", "write.done")),
+    *((name, agreeing_to_read, ()) for name in (
+        "approval.approved.after", "approval.used.after", "write.done", "turn.kept.before",
+    )),
     ("undo.done", taking_back, ()),
     ("question.asked", asking, ()),
     ("question.dropped", asking, ()),
@@ -313,10 +315,6 @@ async def _agree(home: Home, approval: Approval) -> bool:
 def _on_the_list(home: Home) -> int:
     files = (home.paths.data / "skill-data" / "notes").glob("*.md")
     return sum(file.read_text(encoding="utf-8").count("milk") for file in files)
-
-
-def _receipt(home: Home) -> bool:
-    return any('"kind":"receipt"' in str(entry) for (entry,) in rows(home.paths, "SELECT entry FROM audit"))
 
 
 def _works(home: Home) -> str:

@@ -183,7 +183,7 @@ class Stages:
                 stack.enter_context(_at_home(home))
                 stages: list[Stage] = []
                 planner = WorstCase(lambda: stages[0].settled())
-                users = UserFile(home.paths.profile_file, lambda: home.own("contacts"))
+                users = UserFile(home.paths.profile_file, lambda: [home.own("contacts")])
                 services = await assemble(
                     home.paths,
                     Config.model_validate(_SETTINGS),

@@ -27,6 +27,10 @@ class Draft:
     rule: str = ""
     people: Sequence[Invited] = ()
     organizer: Invited | None = None
+    mailed: bool = False
+    """Whether we mail the invitations ourselves."""
+    alarm: int = 0
+    """Minutes before it at which it is told; 0: not at all."""
 
 
 def file_of(draft: Draft, now: datetime) -> bytes:
@@ -50,16 +54,29 @@ def file_of(draft: Draft, now: datetime) -> bytes:
         first_date=draft.start.date() - timedelta(days=366), last_date=draft.start.date() + _YEARS
     )
     extra = [content("RRULE", draft.rule)] if draft.rule else []
-    extra += people_lines(draft.people, draft.organizer)
+    extra += people_lines(draft.people, draft.organizer, mailed=draft.mailed)
+    if draft.alarm > 0 and not draft.all_day:
+        extra.append(alarm_block(draft.alarm, draft.title))
     text = calendar.to_ical()
     ending = b"END:VEVENT\r\n"
     before, _, after = bytes(text).rpartition(ending)
     return before + "".join(extra).encode() + ending + after
 
 
-def people_lines(people: Sequence[Invited], organizer: Invited | None) -> list[str]:
-    """ORGANIZER and ATTENDEE lines (RFC 5545 §3.8.4): nobody has answered yet."""
+def alarm_block(minutes: int, text: str) -> str:
+    """A VALARM some minutes before the start."""
+    lines = ("BEGIN:VALARM", "ACTION:DISPLAY", f"TRIGGER:-PT{minutes}M")
+    return "\r\n".join(lines) + "\r\n" + text_line("DESCRIPTION", text) + "END:VALARM\r\n"
+
+
+def people_lines(people: Sequence[Invited], organizer: Invited | None, *, mailed: bool = False) -> list[str]:
+    """ORGANIZER and ATTENDEE lines (RFC 5545 §3.8.4): nobody has answered yet.
+
+    `mailed`: a server that keeps the calendar must not mail them as well (RFC 6638 §7.1).
+    """
     asked = {"ROLE": "REQ-PARTICIPANT", "PARTSTAT": "NEEDS-ACTION", "RSVP": "TRUE"}
+    if mailed:
+        asked["SCHEDULE-AGENT"] = "CLIENT"
     lines = []
     if organizer is not None and people:
         lines.append(content("ORGANIZER", organizer.uri, _named(organizer)))

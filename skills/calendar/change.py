@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 from assistant.skillkit import Rejected
 
 from .build import content, people_lines, text_line, time_line, timezone_block
-from .edit import Block, File
-from .events import Event, Item
+from .edit import Block, File, parameter, value_of, with_parameter
+from .events import Event, Item, address_of
 from .expand import occurrences
 from .people import Invited
 
@@ -31,6 +31,17 @@ class Change:
     location: str | None = None
     people: Sequence[Invited] = ()
     organizer: Invited | None = None
+    gone: frozenset[str] = frozenset()
+    """Addresses (or names of those without) of who takes part no more."""
+    mailed: bool = False
+    """Whether we mail those who take part ourselves."""
+    about: datetime | None = None
+    """Of a series: the occurrence (wall-clock, as the series has it) that the new time is one of; None: the nearest."""
+
+    @property
+    def timed(self) -> bool:
+        """Whether it is to be at another time: who takes part is asked anew."""
+        return self.start is not None or self.end is not None
 
 
 def changed(data: bytes, item: Item, change: Change, zone: ZoneInfo, now: datetime) -> bytes:
@@ -38,22 +49,63 @@ def changed(data: bytes, item: Item, change: Change, zone: ZoneInfo, now: dateti
     file = File(data)
     blocks = blocks_of(file, item.main.uid)
     main = next((one for one in blocks if one.get("RECURRENCE-ID") is None), blocks[0])
+    own = [one for one in blocks if one.get("RECURRENCE-ID") is not None]
+    pairs = zip(own, item.changed, strict=False) if len(own) == len(item.changed) else ()
+    meant = next((block for block, event in pairs if event.replaces == change.about), None)
     for name, text in (("SUMMARY", change.title), ("LOCATION", change.location)):
         if text is not None:
             before = main.text(name)
             for block in blocks:
-                if block is main or block.text(name) == before:
+                if block is main or block is meant or block.text(name) == before:
                     block.put(name, text_line(name, text) if text else None)
-    if change.start is not None or change.end is not None:
-        _move(file, blocks, main, item, change, zone)
-    for line in people_lines(change.people, None if main.get("ORGANIZER") else change.organizer):
-        main.add(line)
-    stamp = f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}"
-    sequence = main.value("SEQUENCE") or "0"
-    main.put("DTSTAMP", content("DTSTAMP", stamp))
-    main.put("LAST-MODIFIED", content("LAST-MODIFIED", stamp))
-    main.put("SEQUENCE", content("SEQUENCE", str(int(sequence) + 1 if sequence.isdecimal() else 1)))
+    if change.timed:
+        move(file, blocks, main, item, change, zone)
+    invite(main, change)
+    stamp(main, now, again=change.timed)
     return file.data()
+
+
+def invite(block: Block, change: Change) -> None:
+    """Put the people of a change into an event, and take out those who are not wanted any more."""
+    if change.gone:
+        block.rewrite("ATTENDEE", lambda line: None if _is_one_of(line, change.gone) else line)
+    organizer = None if block.get("ORGANIZER") else change.organizer
+    for line in people_lines(change.people, organizer, mailed=change.mailed):
+        block.add(line)
+    if change.mailed:
+        own = value_of(block.get("ORGANIZER") or ":").casefold()
+        block.rewrite(
+            "ATTENDEE",
+            lambda line: line if value_of(line).casefold() == own else with_parameter(line, "SCHEDULE-AGENT", "CLIENT"),
+        )
+
+
+def _is_one_of(line: str, who: frozenset[str]) -> bool:
+    return address_of(value_of(line)) in who or parameter(line, "CN").casefold() in who
+
+
+def stamp(block: Block, now: datetime, *, again: bool) -> None:
+    """Say when it was changed; `again`: so much that who takes part must answer again (RFC 5546 §2.1.4)."""
+    at = f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}"
+    block.put("DTSTAMP", content("DTSTAMP", at))
+    block.put("LAST-MODIFIED", content("LAST-MODIFIED", at))
+    if not again:
+        return
+    block.put("SEQUENCE", content("SEQUENCE", str(sequence(block) + 1)))
+    own = value_of(block.get("ORGANIZER") or ":").casefold()
+
+    def unanswered(line: str) -> str:
+        if value_of(line).casefold() == own or not parameter(line, "PARTSTAT"):
+            return line
+        return with_parameter(with_parameter(line, "PARTSTAT", "NEEDS-ACTION"), "RSVP", "TRUE")
+
+    block.rewrite("ATTENDEE", unanswered)
+
+
+def sequence(block: Block) -> int:
+    """SEQUENCE, 0 where none is written."""
+    text = block.value("SEQUENCE") or "0"
+    return int(text) if text.isdecimal() and len(text) < 10 else 0
 
 
 def without(data: bytes, uid: str) -> bytes | None:
@@ -109,6 +161,8 @@ def _nearest(item: Item, change: Change, zone: ZoneInfo) -> datetime:
     about = change.start or change.end
     if about is None or not item.main.repeats:
         return item.main.start
+    if change.about is not None:
+        return change.about
     own = item.main.zone or zone
     bare = Item(item.main)  # where a single occurrence was moved to says nothing of the series
     near = occurrences(bare, about - _FAR, about + _FAR, zone)
@@ -118,8 +172,9 @@ def _nearest(item: Item, change: Change, zone: ZoneInfo) -> datetime:
     return best.start.astimezone(own).replace(tzinfo=None)
 
 
-def _move(file: File, blocks: list[Block], main: Block, item: Item, change: Change, zone: ZoneInfo) -> None:
+def move(file: File, blocks: list[Block], main: Block, item: Item, change: Change, zone: ZoneInfo) -> None:
     event = item.main
+    """Write the new time into the block `main` (of `blocks`, its series)."""
     start, length, whole = moved(item, change, zone)
     by = start - event.start
     tzid = main.tzid("DTSTART")

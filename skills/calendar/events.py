@@ -12,6 +12,8 @@ from typing import Any
 
 _LONGEST = 2000
 """Characters of a description that are kept for searching."""
+_REPEATS = 10
+"""Times that an alarm is repeated at most."""
 _UNTIL = re.compile(r"UNTIL=(\d{8})(T\d{6})?(Z)?", re.IGNORECASE)
 
 
@@ -22,7 +24,28 @@ class Attendee:
     name: str
     address: str
     """In lower case, without `mailto:`."""
-    declined: bool = False
+    status: str = ""
+    """PARTSTAT in capitals; empty where nothing is said."""
+
+    @property
+    def declined(self) -> bool:
+        """Whether they don't come."""
+        return self.status == "DECLINED"
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """One VALARM that shows or sounds (RFC 5545 §3.6.6)."""
+
+    before: timedelta | None
+    """How long after the start (or the end) it is due; negative before it."""
+    from_end: bool = False
+    at: datetime | None = None
+    """Or at this time, whatever the event's; with a zone."""
+    again: tuple[timedelta, ...] = ()
+    """Further times, after the first."""
+    seen: datetime | None = None
+    """What is due up to then was acknowledged elsewhere (RFC 9074 §6.1)."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +74,12 @@ class Event:
     cancelled: bool = False
     transparent: bool | None = None
     """TRANSP, where it stands there."""
+    organizer: str = ""
+    """The address of who invites, in lower case; empty where nobody does."""
+    sequence: int = 0
+    stamped: datetime | None = None
+    """DTSTAMP: when this was said."""
+    alarms: tuple[Alarm, ...] = ()
 
     @property
     def repeats(self) -> bool:
@@ -114,6 +143,10 @@ def _event(component: Any, series: Event | None) -> Event:
         without=frozenset(_dates(component, "EXDATE", zone)),
         replaces=_in(replaced.dt, series.zone) if replaced is not None and series is not None else None,
         cancelled=str(component.get("STATUS", "")).upper() == "CANCELLED",
+        organizer=address_of(component.get("ORGANIZER") or ""),
+        sequence=_number(component.get("SEQUENCE")),
+        stamped=_stamped(component),
+        alarms=tuple(alarm for one in component.walk("VALARM") for alarm in _alarm(one)),
         transparent=None if component.get("TRANSP") is None else str(component["TRANSP"]).upper() == "TRANSPARENT",
     )
 
@@ -179,6 +212,39 @@ def _several(value: Any) -> list[Any]:
 
 
 def _attendee(value: Any) -> Attendee:
-    address = re.sub(r"^mailto:", "", str(value), flags=re.IGNORECASE).strip().lower()
     name = str(value.params.get("CN", "")).strip()
-    return Attendee(name, address, str(value.params.get("PARTSTAT", "")).upper() == "DECLINED")
+    return Attendee(name, address_of(value), str(value.params.get("PARTSTAT", "")).upper())
+
+
+def address_of(value: Any) -> str:
+    """The mail address of a CAL-ADDRESS, in lower case."""
+    return re.sub(r"^mailto:", "", str(value).strip(), flags=re.IGNORECASE).strip().lower()
+
+
+def _number(value: Any) -> int:
+    text = str(value if value is not None else 0)
+    return int(text) if text.isdecimal() and len(text) < 10 else 0
+
+
+def _stamped(component: Any) -> datetime | None:
+    stamp = getattr(component.get("DTSTAMP"), "dt", None)
+    if not isinstance(stamp, datetime):
+        return None
+    return stamp if stamp.tzinfo else stamp.replace(tzinfo=UTC)
+
+
+def _alarm(component: Any) -> list[Alarm]:
+    """A VALARM; none for what mails or runs a program elsewhere, and for one that can't be read."""
+    trigger = component.get("TRIGGER")
+    value = getattr(trigger, "dt", None)
+    if str(component.get("ACTION", "")).upper() not in ("DISPLAY", "AUDIO") or value is None:
+        return []
+    seen = getattr(component.get("ACKNOWLEDGED"), "dt", None)
+    seen = seen.replace(tzinfo=seen.tzinfo or UTC) if isinstance(seen, datetime) else None
+    step, count = getattr(component.get("DURATION"), "dt", None), _number(component.get("REPEAT"))
+    again = tuple(step * n for n in range(1, min(count, _REPEATS) + 1)) if isinstance(step, timedelta) else ()
+    if isinstance(value, timedelta):
+        return [Alarm(value, str(trigger.params.get("RELATED", "")).upper() == "END", again=again, seen=seen)]
+    if isinstance(value, datetime):
+        return [Alarm(None, at=value.replace(tzinfo=value.tzinfo or UTC), again=again, seen=seen)]
+    return []

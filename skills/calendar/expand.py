@@ -24,6 +24,8 @@ class Occurrence:
     event: Event
     start: datetime
     end: datetime
+    original: datetime | None = None
+    """When the series has it, wall-clock in the zone of the series: what RECURRENCE-ID says. None without a series."""
 
 
 def occurrences(item: Item, first: datetime, last: datetime, zone: tzinfo) -> list[Occurrence]:
@@ -31,16 +33,32 @@ def occurrences(item: Item, first: datetime, last: datetime, zone: tzinfo) -> li
     main = item.main
     replaced = {one.replaces for one in item.changed}
     found = [placed(main, start, zone) for start in _starts(main, first, last, zone) if start not in replaced]
-    found += [placed(one, one.start, zone) for one in item.changed if not one.cancelled]
+    found += [placed(one, one.start, zone, one.replaces) for one in item.changed if not one.cancelled]
     return sorted((one for one in found if overlaps(one, first, last)), key=lambda one: (one.start, one.end))
 
 
-def placed(event: Event, start: datetime, zone: tzinfo) -> Occurrence:
+def placed(event: Event, start: datetime, zone: tzinfo, original: datetime | None = None) -> Occurrence:
     """The occurrence that begins at this wall-clock time of the event's zone."""
+    if original is None and event.repeats:
+        original = start
     begins = _at(start, event.zone or zone)
     # A whole day has 23 to 25 hours; anything else lasts as long as it lasts.
     ends = _at(start + event.length, event.zone or zone) if event.all_day else begins + event.length
-    return Occurrence(event, begins.astimezone(zone), ends.astimezone(zone))
+    return Occurrence(event, begins.astimezone(zone), ends.astimezone(zone), original)
+
+
+def starts_from(event: Event, wall: datetime) -> Iterator[datetime]:
+    """The wall-clock starts of a series from this time on, exceptions left out; endless where the series is."""
+    if not event.repeats or (event.rule and not followed(event.rule)):
+        return iter(() if event.start in event.without or event.start < wall else (event.start,))
+    return _repeated(event, wall, datetime.max)
+
+
+def rule_starts(event: Event) -> Iterator[datetime]:
+    """What the rule alone gives: no exceptions, no further dates."""
+    from dateutil.rrule import rrulestr
+
+    return iter(rrulestr(event.rule, dtstart=event.start))
 
 
 def overlaps(one: Occurrence, first: datetime, last: datetime) -> bool:

@@ -16,6 +16,8 @@ from . import vdir
 from .events import Item, parse
 from .expand import Occurrence, occurrences
 
+_SLICE = 5
+_PAUSE_S = 0.03
 _parsed: dict[Path, tuple[vdir.Etag, list[Item] | None]] = {}
 """Of every file last seen: parsing takes a millisecond or two each, and calendars hold thousands."""
 
@@ -52,27 +54,47 @@ class Library:
 
 async def opened(ctx: Context) -> Library:
     """Read the calendars. Raises NotFound, AccountError."""
-    folder = vdir.root(ctx)
-    return await asyncio.to_thread(_load, folder)
+    return await asyncio.to_thread(_load, vdir.places(ctx))
 
 
-def _load(folder: Path) -> Library:
+async def warm(ctx: Context) -> None:
+    """Read what is new ahead of the next question, a few files at a time: a turn in between must not wait for it."""
+    fresh = await asyncio.to_thread(_unread, vdir.places(ctx))
+    for at in range(0, len(fresh), _SLICE):
+        await ctx.quiet.wait()
+        await asyncio.to_thread(_read_all, fresh[at : at + _SLICE])
+        await asyncio.sleep(_PAUSE_S)
+
+
+def _unread(places: list[tuple[Path, list[Path]]]) -> list[tuple[Path, vdir.Etag]]:
+    every = [pair for _, folders in places for pair in vdir.files(folders)]
+    return [(file, etag) for file, etag in every if _parsed.get(file, (None,))[0] != etag]
+
+
+def _read_all(files: list[tuple[Path, vdir.Etag]]) -> None:
+    for file, etag in files:
+        _parsed[file] = _read(file, etag)
+
+
+def _load(places: list[tuple[Path, list[Path]]]) -> Library:
     entries: list[Entry] = []
     skipped: list[str] = []
     seen: set[Path] = set()
-    for file, etag in vdir.files(folder):
-        seen.add(file)
-        known = _parsed.get(file)
-        if known is None or known[0] != etag:
-            known = _parsed[file] = _read(file, etag)
-        name = file.relative_to(folder).as_posix()
-        if known[1] is None:
-            skipped.append(line(name, 80))
-            continue
-        alone = len(known[1]) == 1
-        entries += [Entry(name if alone else f"{name}#{item.main.uid}", file, known[0], item) for item in known[1]]
-    for gone in [file for file in _parsed if file.is_relative_to(folder) and file not in seen]:
-        del _parsed[gone]
+    for base, folders in places:
+        for file, etag in vdir.files(folders):
+            seen.add(file)
+            known = _parsed.get(file)
+            if known is None or known[0] != etag:
+                known = _parsed[file] = _read(file, etag)
+            name = file.relative_to(base).as_posix()
+            if known[1] is None:
+                skipped.append(line(name, 80))
+                continue
+            alone = len(known[1]) == 1
+            entries += [Entry(name if alone else f"{name}#{item.main.uid}", file, known[0], item) for item in known[1]]
+    bases = [base for base, _ in places]
+    for gone in [file for file in list(_parsed) if file not in seen and any(map(file.is_relative_to, bases))]:
+        _parsed.pop(gone, None)
     return Library(tuple(entries), tuple(skipped))
 
 

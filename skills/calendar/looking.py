@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 
-from assistant.skillkit import Context, NotConfigured, Rejected, Result, tool
+from assistant.skillkit import Brief, Context, NotConfigured, Rejected, Result, tool
 
 from .build import midnight
-from .expand import Occurrence
+from .expand import Occurrence, followed
 from .library import Entry, Library, between, line, opened
 from .match import fits, generic
 from .people import declined
-from .wording import as_data, day, length_words, notes, occurrence, when
+from .scope import occurrence_id
+from .wording import as_data, day, length_words, notes, occurrence, rule_words, when
 
 _SHOWN = 20
 _MOST = 100
@@ -23,6 +25,7 @@ _SLOTS = 5
 _SLOTS_AHEAD = timedelta(days=7)
 _LONGEST = timedelta(days=100)
 _STEP = timedelta(minutes=5)
+_ASIDE_S = 1.0
 Gap = tuple[datetime, datetime]
 
 
@@ -46,7 +49,15 @@ async def list_events(
         raise Rejected("calendar.end_before", start=first, end=last)
     library = await opened(ctx)
     found = await asyncio.to_thread(_found, ctx, library, first, last, (query or "").strip(), said)
-    return Result(text=_listed(ctx, library, found, query, said), data=_data(ctx, found), sources=_sources(found))
+    if query and not said:
+        found = _once(found)
+    text, data = _listed(ctx, library, found, query, said), _data(ctx, found)
+    if said and not query and _is_today(ctx, first, last):
+        asides = await _asides(ctx)
+        text = "\n".join((text, *(one.aside for one in asides)))
+        if asides:
+            data["also"] = [item for one in asides for item in one.items]
+    return Result(text=text, data=data, sources=_sources(found))
 
 
 @tool
@@ -90,6 +101,22 @@ def blocks(ctx: Context, one: Occurrence) -> bool:
     return not one.event.all_day or one.event.transparent is False
 
 
+def _is_today(ctx: Context, first: datetime, last: datetime) -> bool:
+    """Whether the whole of today is asked about, and nothing else."""
+    begins = midnight(ctx.now.date(), ctx.zone)
+    return first == begins and last - begins <= timedelta(days=1) and last - begins >= timedelta(hours=22)
+
+
+async def _asides(ctx: Context) -> list[Brief]:
+    """What else the day holds: mails that want an answer, reminders, birthdays. Nobody waits long for it."""
+    try:
+        async with asyncio.timeout(_ASIDE_S):
+            briefs = await ctx.fellows.briefs(ctx.now.date())
+    except TimeoutError:
+        return []
+    return [one for one in briefs if one.aside]
+
+
 def _window(
     ctx: Context, start: datetime | None, end: datetime | None, on: date | None, *, searching: bool
 ) -> tuple[datetime, datetime, bool]:
@@ -102,6 +129,14 @@ def _window(
         return first, end or first + ahead, start is not None or end is not None
     except OverflowError as error:
         raise Rejected("calendar.past") from error
+
+
+def _once(found: list[tuple[Entry, Occurrence]]) -> list[tuple[Entry, Occurrence]]:
+    """Of each series its next time alone, as an event: a search without a time asks which, not when again."""
+    seen: dict[str, tuple[Entry, Occurrence]] = {}
+    for entry, one in found:
+        seen.setdefault(entry.id, (entry, replace(one, original=None)))
+    return list(seen.values())
 
 
 def _found(
@@ -119,7 +154,7 @@ def _listed(
     more = len(found) - _SHOWN
     if found:
         lines = [ctx.text("calendar.listed", count=len(found))]
-        lines += [f"- {occurrence(ctx, one)}" for _, one in found[:_SHOWN]]
+        lines += [f"- {_line(ctx, *pair)}" for pair in found[:_SHOWN]]
         if more > 0:
             lines.append(ctx.text("calendar.more", count=more))
     elif query:
@@ -129,8 +164,17 @@ def _listed(
     return "\n".join((*lines, *notes(ctx, library, [entry for entry, _ in found])))
 
 
+def _line(ctx: Context, entry: Entry, one: Occurrence) -> str:
+    """An event of a list; of a series that stands there once, how it goes on."""
+    told = occurrence(ctx, one)
+    rule = entry.item.main.rule
+    if one.original is None and rule and followed(rule):
+        return ctx.text("calendar.line_repeats", event=told, rule=rule_words(ctx, rule))
+    return told
+
+
 def _data(ctx: Context, found: list[tuple[Entry, Occurrence]]) -> dict[str, object]:
-    return {"items": [as_data(ctx, *pair) for pair in found[:_MOST]]}
+    return {"items": [as_data(ctx, *pair, occurrence_id(*pair)) for pair in found[:_MOST]]}
 
 
 def _sources(found: list[tuple[Entry, Occurrence]]) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from assistant.skillkit import AskAgain, Context, Label, Origin, Rejected
+from assistant.skillkit import AskAgain, Context, Label, Mailer, Origin, Rejected
 
 from .events import Attendee, Event
 from .library import line
@@ -46,19 +46,25 @@ def invited(ctx: Context, words: list[str]) -> list[Invited]:
     found: dict[str, Invited] = {}
     for word in words:
         one = _one(ctx, word)
-        if one.address != ctx.user.email.lower():
+        if one.address not in ctx.user.addresses:
             found.setdefault(one.shown.casefold(), one)
     return list(found.values())
 
 
+def myself(ctx: Context, mail: Mailer | None = None) -> Invited | None:
+    """The user, who invites: by the address that the mails come from, where some do."""
+    address = mail.address if mail is not None else ctx.user.email.lower()
+    return Invited(ctx.user.name, address, Origin(label=Label.PROFILE)) if address else None
+
+
 def others(ctx: Context, event: Event) -> list[Attendee]:
     """Who takes part in an event beside the user."""
-    return [one for one in event.people if one.address != ctx.user.email.lower()]
+    return [one for one in event.people if one.address not in ctx.user.addresses]
 
 
 def declined(ctx: Context, event: Event) -> bool:
     """Whether the user said no to it."""
-    return any(one.declined for one in event.people if one.address == ctx.user.email.lower())
+    return any(one.declined for one in event.people if one.address in ctx.user.addresses)
 
 
 def _one(ctx: Context, word: str) -> Invited:

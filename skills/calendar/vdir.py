@@ -9,11 +9,21 @@ from __future__ import annotations
 import hashlib
 import os
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from assistant.skillkit import AccountError, Conflict, Context, NotFound
+from assistant.skillkit import (
+    AccountError,
+    Conflict,
+    Context,
+    NotFound,
+    Rejected,
+    Replica,
+    is_read_only,
+    replicas,
+    writing,
+)
 
 LARGEST = 5_000_000
 """Bytes of a file that is still read."""
@@ -46,9 +56,40 @@ def root(ctx: Context) -> Path:
     return chosen
 
 
-def files(folder: Path) -> Iterator[tuple[Path, Etag]]:
-    """The .ics files of the calendar, or of the calendars below `folder`. Raises AccountError."""
-    for place in (folder, *calendars(folder)):
+def places(ctx: Context) -> list[tuple[Path, list[Path]]]:
+    """All folders with events, each list with the folder that ids begin below: the user's own, then the accounts'."""
+    own = root(ctx)
+    copies = replicas(ctx.folder)
+    found = [(own, [own, *calendars(own)])]
+    return [*found, (copies[0].folder.parents[1], [one.folder for one in copies])] if copies else found
+
+
+def identity(ctx: Context, file: Path) -> str:
+    """The id of the only event of a file."""
+    base = next((base for base, folders in places(ctx) if file.parent in folders), file.parent)
+    return file.relative_to(base).as_posix()
+
+
+def for_new(ctx: Context) -> Path:
+    """Where new events go: the calendar of the settings, `work/Private` for one of an account. Raises NotFound."""
+    name = str(ctx.settings["calendar"]).strip()
+    copies = replicas(ctx.folder) if "/" in name else []
+    chosen = next((one for one in copies if one.called(name)), None)
+    if chosen is not None:
+        expect_writable(chosen.folder / "new")
+        return chosen.folder
+    return default(root(ctx), name, copies)
+
+
+def expect_writable(file: Path) -> None:
+    """Raises Rejected for a file of a calendar that its server lets nobody change from here."""
+    if is_read_only(file):
+        raise Rejected("calendar.read_only", calendar=Replica(file.parents[1].name, file.parent).name)
+
+
+def files(folders: Iterable[Path]) -> Iterator[tuple[Path, Etag]]:
+    """The .ics files of these calendars. Raises AccountError."""
+    for place in folders:
         try:
             with os.scandir(place) as found:
                 for one in sorted(found, key=lambda entry: entry.name):
@@ -70,16 +111,20 @@ def calendars(folder: Path) -> list[Path]:
         raise AccountError("calendar.unreadable", folder=str(folder), problem=str(error)) from error
 
 
-def default(folder: Path, name: str) -> Path:
+def default(folder: Path, name: str, copies: Iterable[Replica] = ()) -> Path:
     """Where new events go: the calendar named in the settings, the folder itself where it holds events or no calendar
     is below it, else the first calendar. Raises NotFound for a name that is not there."""
     below = calendars(folder)
     if name:
         chosen = next((one for one in below if one.name == name), None)
         if chosen is None:
-            raise NotFound("calendar.no_calendar", name=name, names=[one.name for one in below] or ["-"])
+            raise NotFound(
+                "calendar.no_calendar",
+                name=name,
+                names=[*(one.name for one in below), *(one.id for one in copies)] or ["-"],
+            )
         return chosen
-    if not below or any(file.parent == folder for file, _ in files(folder)):
+    if not below or any(file.parent == folder for file, _ in files([folder])):
         return folder
     return below[0]
 
@@ -145,8 +190,10 @@ def _unchanged(file: Path, seen: Etag | None) -> None:
 
 
 def _guarded(file: Path, act: Callable[[], None]) -> None:
+    expect_writable(file)
     try:
-        act()
+        with writing():
+            act()
     except OSError as error:
         raise AccountError("calendar.unwritable", file=str(file), problem=str(error)) from error
 

@@ -47,11 +47,11 @@ def occurrence(ctx: Context, one: Occurrence) -> str:
     return ctx.text("calendar.line_at", **parts, place=place) if place else ctx.text("calendar.line", **parts)
 
 
-def as_data(ctx: Context, entry: Entry, one: Occurrence) -> dict[str, Any]:
-    """An occurrence as plain JSON."""
+def as_data(ctx: Context, entry: Entry, one: Occurrence, id_: str = "") -> dict[str, Any]:
+    """An occurrence as plain JSON, under the event's id or another."""
     event = one.event
     return {
-        "event_id": entry.id,
+        "event_id": id_ or entry.id,
         "label": occurrence(ctx, one),
         "title": line(event.title),
         "start": one.start.date().isoformat() if event.all_day else one.start.isoformat(),

@@ -1,22 +1,16 @@
-"""`create_event`, `update_event`, `delete_event`: changes of the user's own calendar, each with what takes it back.
-
-What other people take part in is shown first and waits for a yes. Nobody is mailed from here.
-"""
+"""`create_event`: a new event in the user's own calendar, and invitations to it after a yes."""
 
 from __future__ import annotations
 
 import asyncio
 import uuid
-from dataclasses import replace
+from collections.abc import Sequence
 from datetime import UTC, datetime, time, timedelta
 
 from assistant.skillkit import (
-    AccountError,
     AskAgain,
-    Conflict,
     Context,
-    Label,
-    Origin,
+    Mailer,
     Prepared,
     Rejected,
     Result,
@@ -26,15 +20,15 @@ from assistant.skillkit import (
 )
 
 from . import vdir
-from .acts import Act, perform, prepared
+from .acts import Act, perform, record
 from .build import Draft, file_of, midnight
-from .change import Change, changed, without
 from .events import parse
-from .expand import Occurrence, occurrences, placed
-from .library import Entry, Library, between, line, opened
+from .letters import Mailed, frozen, invitation, mailer
+from .library import Library, between, line, opened
 from .looking import blocks
-from .people import NO_ADDRESS, Invited, invited, others
-from .wording import as_data, notes, occurrence, rule_words, title, when
+from .people import NO_ADDRESS, Invited, invited, myself
+from .preview import prepared
+from .wording import notes, occurrence, rule_words, when
 
 _HOUR = timedelta(hours=1)
 _MOST_CONFLICTS = 5
@@ -70,6 +64,7 @@ async def create_event(
         start, end = first, (end + (first - start) if end else None)
     begins, ends, whole = _span(ctx, start, end)
     people = invited(ctx, attendees or [])
+    mail = await mailer(ctx) if people else None
     draft = Draft(
         uid=ctx.operation or uuid.uuid4().hex,
         title=about,
@@ -79,99 +74,39 @@ async def create_event(
         location=line(location or ""),
         rule=rule,
         people=people,
-        organizer=_self(ctx),
+        organizer=myself(ctx, mail),
+        mailed=mail is not None,
+        alarm=int(ctx.settings["alarm"]),
     )
     library = await opened(ctx)
-    folder = vdir.root(ctx)
-    place = await asyncio.to_thread(vdir.default, folder, str(ctx.settings["calendar"]))
+    place = await asyncio.to_thread(vdir.for_new, ctx)
     act = Act(file=place / f"{draft.uid}.ics", uid=draft.uid, before=None, after=file_of(draft, ctx.now))
     told = _placed(ctx, draft, rule)
-    overlaps = await asyncio.to_thread(_overlaps, ctx, library, begins, ends, "") if not whole else []
+    overlaps = await asyncio.to_thread(overlaps_with, ctx, library, begins, ends, "") if not whole else []
     if attendees:
-        heading = ctx.text("calendar.invite_title", title=about)
-        return prepared(ctx, act, heading, told, people, location=draft.location, warnings=overlaps)
-    await perform(act)
+        mailed = _invitations(ctx, mail, act, people)
+        heading = ctx.text("calendar.invite_title_mail" if mailed.letters else "calendar.invite_title", title=about)
+        return prepared(
+            ctx, [act], draft.uid, heading, told, people, mailed, location=draft.location, warnings=overlaps
+        )
+    await perform(ctx, [act])
     key = "calendar.created_series" if rule else "calendar.created"
     text = ctx.text(key, title=about, when=told, place=draft.location)
-    item = {"event_id": act.file.relative_to(folder).as_posix(), "title": about, "start": start.isoformat()}
+    item = {"event_id": vdir.identity(ctx, act.file), "title": about, "start": start.isoformat()}
     return Result(
         text="\n".join((text, *overlaps, *notes(ctx, library))),
         data=item | {"end": ends.isoformat(), "recurrence": rule or None},
-        undo=act.record(),
+        undo=record([act]),
     )
 
 
-@tool
-async def update_event(
-    ctx: Context,
-    event_id: str,
-    title: str | None = None,
-    start: datetime | None = None,
-    end: datetime | None = None,
-    location: str | None = None,
-    attendees: list[str] | None = None,
-) -> Result | Prepared:
-    """Change an event: move it, rename it, give it a place, invite more people. A repeated one changes as a whole.
-
-    event_id: the event's id, from list_events
-    title: its new title
-    start: when it begins from now on
-    end: when it ends from now on
-    location: where it is from now on
-    attendees: names or addresses of who is invited as well
-    """
-    if (title, start, end, location, attendees) == (None, None, None, None, None):
-        raise AskAgain("calendar.what_to_change", missing=["start"])
-    library = await opened(ctx)
-    entry = library.entry(event_id)
-    content = await asyncio.to_thread(_read, entry)
-    there = {one.shown for one in _taking_part(ctx, entry)}
-    addresses = {one.address for one in entry.item.main.people} - {NO_ADDRESS}
-    people = [one for one in invited(ctx, attendees or []) if one.shown not in there and one.address not in addresses]
-    change = Change(line(title or "") or None, start, end, _line_or_none(location), people, _self(ctx))
-    after = changed(content.data, entry.item, change, ctx.zone, ctx.now)
-    item = next((one for one in parse(after) or [] if one.main.uid == entry.item.main.uid), None)
-    if item is None:
-        raise Rejected("calendar.not_changeable", title=_name(ctx, entry))
-    now = replace(entry, item=item)
-    shown = _next(ctx, now)
-    overlaps: list[str] = []
-    if (start or end) and not shown.event.all_day:
-        overlaps = await asyncio.to_thread(_overlaps, ctx, library, shown.start, shown.end, entry.id)
-    act = Act(file=entry.file, uid=item.main.uid, before=content.data, after=after, seen=content.etag)
-    told = when(ctx, shown.start, shown.end, shown.event.all_day)
-    series = "_series" if item.main.repeats else ""
-    if attendees or others(ctx, entry.item.main):
-        heading = ctx.text(f"calendar.update_title{series}", title=_name(ctx, now))
-        everybody = [*_taking_part(ctx, entry), *people]
-        return prepared(ctx, act, heading, told, everybody, location=item.main.location, warnings=overlaps)
-    await perform(act)
-    text = ctx.text(f"calendar.updated{series}", event=occurrence(ctx, shown))
-    return Result(text="\n".join((text, *overlaps)), data=as_data(ctx, now, shown), undo=act.record())
-
-
-@tool
-async def delete_event(ctx: Context, event_id: str, attendees: list[str] | None = None) -> Result | Prepared:
-    """Cancel an event: it goes out of the calendar. A repeated one goes as a whole.
-
-    event_id: the event's id, from list_events
-    attendees: names or addresses of who else must know
-    """
-    library = await opened(ctx)
-    entry = library.entry(event_id)
-    content = await asyncio.to_thread(_read, entry)
-    people = [*_taking_part(ctx, entry), *invited(ctx, attendees or [])]
-    after = without(content.data, entry.item.main.uid)
-    act = Act(file=entry.file, uid=entry.item.main.uid, before=content.data, after=after, seen=content.etag)
-    shown = _next(ctx, entry)
-    series = "_series" if entry.item.main.repeats else ""
-    if people:
-        heading = ctx.text(f"calendar.delete_title{series}", title=_name(ctx, entry))
-        told = when(ctx, shown.start, shown.end, shown.event.all_day)
-        return prepared(ctx, act, heading, told, people, location=entry.item.main.location)
-    await perform(act)
-    text = ctx.text(f"calendar.deleted{series}", event=occurrence(ctx, shown), title=_name(ctx, entry))
-    return Result(text=text, data={"event_id": entry.id}, undo=act.record())
+def _invitations(ctx: Context, mail: Mailer | None, act: Act, people: Sequence[Invited]) -> Mailed:
+    """The mails to those who are invited and can be reached."""
+    item = next(iter(parse(act.after or b"") or []), None)
+    guests = [(one.name, one.address) for one in people if one.address != NO_ADDRESS]
+    if mail is None or item is None or act.after is None or not guests:
+        return Mailed()
+    return frozen(ctx, mail, [invitation(act.after, item, guests, ctx.now)])
 
 
 def _rule(ctx: Context, recurrence: str | None) -> str:
@@ -206,52 +141,12 @@ def _next_midnight(ctx: Context, at: datetime) -> datetime:
     return midnight(at.date() + timedelta(days=1), ctx.zone)
 
 
-def _read(entry: Entry) -> vdir.Content:
-    """The file as it is now. Raises Conflict where the event is no longer what was listed."""
-    try:
-        content = vdir.read(entry.file)
-    except FileNotFoundError as error:
-        raise Conflict("calendar.changed") from error
-    except OSError as error:
-        raise AccountError(
-            "calendar.unreadable", folder=str(entry.file), problem=error.strerror or str(error)
-        ) from error
-    if content.etag != entry.etag:
-        raise Conflict("calendar.changed")
-    return content
-
-
-def _self(ctx: Context) -> Invited | None:
-    if not ctx.user.email:
-        return None
-    return Invited(ctx.user.name, ctx.user.email.lower(), Origin(label=Label.PROFILE))
-
-
-def _taking_part(ctx: Context, entry: Entry) -> list[Invited]:
-    source = Origin(label=Label.UNTRUSTED, source=entry.id)
-    return [Invited(line(one.name), line(one.address), source) for one in others(ctx, entry.item.main)]
-
-
-def _line_or_none(text: str | None) -> str | None:
-    return None if text is None else line(text)
-
-
-def _name(ctx: Context, entry: Entry) -> str:
-    return title(ctx, entry.item.main.title)
-
-
-def _next(ctx: Context, entry: Entry) -> Occurrence:
-    """The occurrence to speak of: the next one, else the first."""
-    ahead = occurrences(entry.item, ctx.now, ctx.now + timedelta(days=800), ctx.zone)
-    return ahead[0] if ahead else placed(entry.item.main, entry.item.main.start, ctx.zone)
-
-
 def _placed(ctx: Context, draft: Draft, rule: str) -> str:
     told = when(ctx, draft.start, draft.end, draft.all_day)
     return ctx.text("calendar.repeatedly", rule=rule_words(ctx, rule), when=told) if rule else told
 
 
-def _overlaps(ctx: Context, library: Library, first: datetime, last: datetime, own: str) -> list[str]:
+def overlaps_with(ctx: Context, library: Library, first: datetime, last: datetime, own: str) -> list[str]:
     """A sentence about what else is at that time; none where nothing is."""
     there = [one for entry, one in between(library.entries, first, last, ctx) if entry.id != own and blocks(ctx, one)]
     if not there:

@@ -14,13 +14,16 @@ from assistant.skillkit import (
     Result,
     extend_card,
     format_iban,
+    keep_in_step,
     parse_iban,
+    starts,
     tool,
     undo,
     write_card,
 )
 
 from .book import Book, Entry, expect, open_book, save
+from .briefing import brief as brief
 from .people import Known, close, everybody, fitting, plain
 
 _SHOWN = 10
@@ -94,17 +97,23 @@ async def take_back(ctx: Context, record: dict[str, Any]) -> Result:
     return Result(text=ctx.text("contacts.restored", name=record["name"]))
 
 
+@starts
+async def keep(ctx: Context) -> None:
+    """In the background: the address books of the user's accounts are kept in step with their servers."""
+    await keep_in_step(ctx, "contacts")
+
+
 def _create(ctx: Context, book: Book, name: str, new: dict[str, str]) -> Result:
     # The action's id, so that the same action done again after a crash does not make a second contact.
     uid = re.sub(r"[^\w-]", "", ctx.operation) or str(uuid.uuid4())
     file = book.folder / f"{uid}.vcf"
     mark = save(file, write_card(uid, name, **new))
-    return _done(ctx, "contacts.added", name, new, {"file": file.name, "mark": mark, "before": None})
+    return _done(ctx, "contacts.added", name, new, {"file": str(file), "mark": mark, "before": None})
 
 
 def _extend(ctx: Context, book: Book, entry: Entry, new: dict[str, str]) -> Result:
     mark = save(entry.file, extend_card(entry.text, entry.card, **new))
-    where = entry.file.relative_to(book.folder).as_posix()
+    where = str(entry.file)
     return _done(ctx, "contacts.extended", entry.card.name, new, {"file": where, "mark": mark, "before": entry.text})
 
 

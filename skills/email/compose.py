@@ -43,6 +43,10 @@ class Draft:
     """The whole body, the quotation included."""
     cc: Sequence[Address] = ()
     files: Sequence[File] = ()
+    calendar: str = ""
+    """An iCalendar object that the mail carries (RFC 6047)."""
+    method: str = ""
+    """Its METHOD."""
     in_reply_to: str = ""
     references: Sequence[str] = field(default_factory=tuple)
 
@@ -60,6 +64,8 @@ class Letter:
     """Whether a copy comes back to the user: it shows that the mail has left."""
     hidden: bool
     """Whether that copy is asked for in the envelope alone; it belongs into Sent, not among the news."""
+    account: str = ""
+    """The account that it leaves from; empty for the server of the settings, or sendmail."""
 
     def payload(self) -> dict[str, Any]:
         """Plain JSON."""
@@ -70,6 +76,7 @@ class Letter:
             "recipients": list(self.recipients),
             "proof": self.proof,
             "hidden": self.hidden,
+            "account": self.account,
         }
 
     @classmethod
@@ -82,10 +89,11 @@ class Letter:
             recipients=tuple(payload["recipients"]),
             proof=payload["proof"],
             hidden=payload["hidden"],
+            account=str(payload.get("account", "")),
         )
 
 
-def build(draft: Draft, *, at: datetime, proof: bool) -> Letter:
+def build(draft: Draft, *, at: datetime, proof: bool, account: str = "") -> Letter:
     """Freeze a draft. With `proof` the sender's own address joins the envelope, but no header."""
     domain = draft.sender.address.rpartition("@")[2]
     message_id = f"<{secrets.token_hex(16)}@{domain}>"
@@ -103,6 +111,8 @@ def build(draft: Draft, *, at: datetime, proof: bool) -> Letter:
         chain = list(dict.fromkeys((*draft.references, draft.in_reply_to)))
         message["References"] = " ".join(chain if len(chain) <= 20 else [chain[0], *chain[-19:]])
     message.set_content(draft.text.rstrip("\n") + "\n", charset="utf-8", cte=_encoding(draft.text))
+    if draft.calendar:
+        _carry(message, draft)
     for file in draft.files:
         main, _, sub = file.type.partition("/")
         if main in {"message", "multipart"} or not sub:
@@ -118,6 +128,18 @@ def build(draft: Draft, *, at: datetime, proof: bool) -> Letter:
         recipients=tuple(dict.fromkeys((*recipients, own) if added else recipients)),
         proof=proof,
         hidden=added,
+        account=account,
+    )
+
+
+def _carry(message: EmailMessage, draft: Draft) -> None:
+    """As the alternative that calendar programs take, and as a file for those who know none (RFC 6047 §2.4)."""
+    text = draft.calendar.replace("\r\n", "\n")
+    message.add_alternative(
+        text, subtype="calendar", charset="utf-8", cte="base64", params={"method": draft.method.upper()}
+    )
+    message.add_attachment(
+        draft.calendar.encode(), maintype="application", subtype="ics", filename="invite.ics", cte="base64"
     )
 
 

@@ -8,9 +8,10 @@ from typing import Any, Literal
 from assistant.skillkit import AccountError, AskAgain, Conflict, Context, NotFound, Result, tool, undo
 
 from .items import subject
-from .mailbox import Entry, Mailbox, current
+from .mailbox import Entry, Mailbox
 from .people import shown
 from .provider import FLAGS, Flag, Role
+from .stores import current
 
 _MARKS: dict[str, tuple[Flag, bool]] = {
     "read": ("seen", True),
@@ -81,8 +82,7 @@ async def _move(ctx: Context, message_ids: list[str], role: Role, key: str) -> R
     text = await _told(ctx, mailbox, key, entries)
 
     def act() -> None:
-        target = mailbox.provider.ensure(role).name
-        _shift(mailbox, moving, dict.fromkeys((entry.id for entry in moving), target))
+        _shift(mailbox, moving, {one.id: mailbox.provider.ensure(role, one.slot.folder).name for one in moving})
 
     await _change(mailbox, ctx, act)
     return Result(

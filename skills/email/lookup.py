@@ -9,14 +9,17 @@ from datetime import date, datetime, timedelta
 from assistant.skillkit import Context, NotFound, Result, tool
 
 from .items import headline, item, size, source, subject, when
-from .mailbox import Entry, Mailbox, current
+from .mailbox import Entry, Mailbox
+from .mailer import invitation_lines
 from .parse import Mail
 from .people import from_whom, imitates, sender_terms, shown
 from .provider import role_of
+from .stores import current, store_of
 from .text import fold
 
 _DEFAULT = 10
 _MOST = 100
+_FEW = 200
 _BODY_SHOWN = 4000
 _BODY_DATA = 8000
 _WORDS = re.compile(r"[^\W_]+")
@@ -137,12 +140,15 @@ async def read(ctx: Context, message_id: str) -> Result:
     if mail.attachments:
         files = [size(ctx, attachment) for attachment in mail.attachments]
         lines.append(ctx.text("email.read_attachments", files=files))
-    lines += ["", fresh[:_BODY_SHOWN]]
+    invitation = await invitation_lines(ctx, mailbox, entry, mail)
+    lines += [*invitation, "", fresh[:_BODY_SHOWN]]
     if more > 0:
         lines.append(ctx.text("email.read_more", count=more))
     if mail.split.quoted:
         lines += ["", ctx.text("email.read_quoted")]
     data = {"items": [item(ctx, entry, mail) | {"body": fresh[:_BODY_DATA]}]}
+    if invitation:
+        data["items"][0]["invitation"] = " ".join(invitation)
     return Result(text="\n".join(lines), data=data, sources=(source(entry, mail),))
 
 
@@ -156,7 +162,11 @@ async def find(
         found += await mailbox.load([entry for entry in fresh if criteria.lies_right(mailbox, entry)][:limit])
     seen = {entry.id for entry, _ in found}
     wanted = limit * 4
-    while True:
+    few = await mailbox.few_unread(_FEW) if criteria.unread and not criteria.query else None
+    if few is not None:  # the index can't tell what was read: to find three of fifty thousand it would list them all
+        right = [entry for entry in few if entry.id not in seen and criteria.lies_right(mailbox, entry)]
+        found += [pair for pair in await mailbox.load(right) if criteria.fits_head(pair[1])]
+    while few is None:
         ids = await ctx.index.search(criteria.query, limit=wanted, where=criteria.where())
         entries = [entry for id_ in ids if id_ not in seen and (entry := mailbox.entry(id_)) is not None]
         seen.update(ids)
@@ -188,10 +198,17 @@ def _midnight(ctx: Context, day: date | None) -> datetime | None:
 
 
 def _folders(mailbox: Mailbox, name: str | None) -> frozenset[str] | None:
-    """The folders a name means: by the part they play ("spam", "垃圾邮件"), else by their name. Raises NotFound."""
+    """The folders a name means: an account's, by the part they play ("spam", "垃圾邮件"), by name. Raises NotFound."""
     if not name or not name.strip():
         return None
     wanted = _FOLDER_WORD.sub("", name.strip()).strip() or name.strip()
+    exact = frozenset(
+        folder.name
+        for folder in mailbox.folders
+        if "/" in folder.name and fold(wanted) in {fold(folder.name), fold(store_of(mailbox, folder.name))}
+    )
+    if exact:  # "work/INBOX", or all of the account "work"
+        return exact
     role = role_of(wanted)
     found = frozenset(
         folder.name

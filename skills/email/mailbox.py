@@ -8,21 +8,22 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+import time
 from base64 import b32encode
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from assistant.skillkit import AccountError, Context, Index, NotConfigured
+from assistant.skillkit import Index
 
-from .maildir import MaildirProvider
-from .mbox import MboxProvider
-from .parse import Mail, headers_of, parse
-from .provider import Busy, Folder, MailProvider, Role, Slot
+from .parse import Attachment, Mail
+from .provider import Folder, MailProvider, Role, Slot
 from .text import fold
 
 logger = logging.getLogger(__name__)
 _SLICE = 24
+_SCANNED = 2000
+_SCAN_S = 0.1
 _HIDDEN_ROLES: frozenset[Role] = frozenset({"trash", "junk", "sent", "drafts"})
 
 
@@ -53,43 +54,48 @@ _PROVEN = "copies-arrive"
 
 
 class Mailbox:
-    """One mail store with its index."""
+    """One mail store (or several joined) with its index."""
 
     def __init__(self, provider: MailProvider, awaited: Path) -> None:
         self.provider = provider
         self._awaited = awaited
         self._lock = asyncio.Lock()
         self._loaded = False
+        self._swept = False
+        self._version = ""
         self._folders: dict[str, Folder] = {}
-        self._stamps: dict[str, str] = {}
-        self._listed: dict[str, Sequence[Slot]] = {}
         self._slots: dict[str, Slot] = {}
         self._ids: dict[str, str] = {}
+        """Of mails that are indexed, and of those that were named before."""
         self._keys: dict[str, str] = {}
-        self._indexed: set[str] = set()
+        self._new: dict[str, None] = {}
+        """Keys of mails that are not indexed, oldest first."""
         self._looks = 0
         """How often the store was looked through."""
+        self._stale = True
+        """Whether something was changed here since."""
 
-    async def refresh(self, index: Index, *, limit: int = 64) -> int:
+    async def refresh(self, index: Index, *, limit: int = 64, backlog: bool = True) -> int:
         """Look what has changed and index up to `limit` new mails, newest first; how many are left.
 
-        Costs a `stat` per folder where nothing has; of several who ask at once, one looks for all. Raises OSError where
+        Without `backlog` nothing is indexed where more wait: that is work for the background, and somebody waits here.
+
+        Costs next to nothing where nothing has; of several who ask at once, one looks for all. Raises OSError where
         the store can't be reached: then nothing is forgotten.
         """
         asked = self._looks
         async with self._lock:
-            if self._looks > asked and self._stamps:  # somebody looked after we asked, and nothing was changed since
-                return await self._index_some(index, limit)
+            if self._looks > asked and not self._stale:  # somebody looked after we asked, and nothing was changed since
+                return await self._index_some(index, limit, backlog)
             if not self._loaded:
                 for id_, key in (await index.stamps()).items():
                     self._give(key, id_)
-                    self._indexed.add(key)
                 self._loaded = True
             self._looks += 1
-            await asyncio.to_thread(self._scan)
-            gone = [key for key in self._ids if key not in self._slots]
-            await index.delete([self._forget(key) for key in gone])
-            return await self._index_some(index, limit)
+            self._stale = False
+            gone = await asyncio.to_thread(self._scan)
+            await index.delete([known for key in gone if (known := self._forget(key))])
+            return await self._index_some(index, limit, backlog)
 
     async def index_more(self, index: Index, limit: int) -> int:
         """Index up to `limit` of the mails that the last `refresh` left; how many are left now."""
@@ -100,6 +106,17 @@ class Mailbox:
         """The mail of this id, as of the last `refresh`."""
         slot = self._slots.get(self._keys.get(id_, ""))
         return Entry(id_, slot) if slot else None
+
+    async def few_unread(self, limit: int) -> list[Entry] | None:
+        """All indexed mails that nobody has opened; None where they are more than `limit`."""
+        found: list[Entry] = []
+        async with self._lock:
+            for key, slot in self._slots.items():
+                if "seen" not in slot.flags and (id_ := self._ids.get(key)) is not None:
+                    if len(found) == limit:
+                        return None
+                    found.append(Entry(id_, slot))
+        return found
 
     def role(self, folder: str) -> Role:
         """The part a folder plays."""
@@ -119,80 +136,78 @@ class Mailbox:
         return await asyncio.to_thread(self._load, list(entries))
 
     async def raw(self, entry: Entry) -> bytes | None:
-        """A mail's bytes; None where it vanished."""
-        return await asyncio.to_thread(self.provider.fetch, entry.slot)
+        """All of a mail's bytes; None where it vanished. Raises OutOfReach."""
+        return await asyncio.to_thread(self.provider.whole, entry.slot)
 
     async def scan(self, wanted: Callable[[Mail], bool], limit: int) -> list[Entry]:
-        """Mails not indexed yet whose headers are `wanted`, newest first: a search need not wait for the index."""
+        """Mails not indexed yet whose headers are `wanted`, newest first: a search need not wait for the index.
+
+        Of very many the newest only: who searches does not wait for them all either.
+        """
         async with self._lock:
-            keys = [key for key in reversed(self._slots) if key not in self._indexed]
+            keys = [key for key, _ in zip(reversed(self._new), range(_SCANNED), strict=False)]
             heads = await asyncio.to_thread(self._heads, keys, wanted, limit)
-            return [Entry(self._name(key, mail), self._slots[key]) for key, mail in heads]
+            return [Entry(self._name(key, mail.message_id, mail.digest), self._slots[key]) for key, mail in heads]
 
     async def change(self, act: Callable[[], None]) -> None:
         """Run a blocking change of the store; the next `refresh` sees it."""
         async with self._lock:
+            self._stale = True
             await asyncio.to_thread(act)
-            self._stamps.clear()
 
     def awaits(self, message_id: str) -> Path:
         """The mark that says: a copy of this sent mail will arrive and belongs into Sent."""
         return self._awaited / hashlib.sha256(message_id.encode()).hexdigest()[:32]
 
-    @property
-    def copies_arrive(self) -> bool:
+    def copies_arrive(self, store: str = "") -> bool:
         """Whether a copy of a sent mail has ever come here: only then does the absence of one prove something."""
-        return (self._awaited / _PROVEN).exists()
+        return self._proven(store).exists()
 
-    def note_copy(self) -> None:
+    def note_copy(self, store: str = "") -> None:
         """A copy of a sent mail has come."""
         self._awaited.mkdir(parents=True, exist_ok=True, mode=0o700)
-        (self._awaited / _PROVEN).touch()
+        self._proven(store).touch()
 
-    async def _index_some(self, index: Index, limit: int) -> int:
-        new = [key for key in reversed(self._slots) if key not in self._indexed]
-        for start in range(0, min(len(new), limit), _SLICE):
-            keys = new[start : min(start + _SLICE, limit)]
+    def _proven(self, store: str) -> Path:
+        return self._awaited / (f"{_PROVEN}-{hashlib.sha256(store.encode()).hexdigest()[:16]}" if store else _PROVEN)
+
+    async def _index_some(self, index: Index, limit: int, backlog: bool = True) -> int:
+        if len(self._new) > limit and not backlog:
+            return len(self._new)
+        for start in range(0, min(len(self._new), limit), _SLICE):
+            keys = [key for key, _ in zip(reversed(self._new), range(min(_SLICE, limit - start)), strict=False)]
             mails = await asyncio.to_thread(self._read, keys)
-            for key in set(keys) - {key for key, _ in mails}:
-                del self._slots[key]
             await index.put(self._adopt(mails))
-        return max(len(new) - limit, 0)
+            for key in keys:
+                self._new.pop(key, None)
+        return len(self._new)
 
-    def _scan(self) -> None:
-        folders = {folder.name: folder for folder in self.provider.folders()}
-        listed: dict[str, Sequence[Slot]] = {}
-        for name in folders:
-            try:
-                stamp = self.provider.stamp(name)
-                if not stamp or stamp != self._stamps.get(name) or name not in self._listed:
-                    listed[name] = self.provider.candidates(name)
-                else:
-                    listed[name] = self._listed[name]
-                self._stamps[name] = stamp
-            except FileNotFoundError:  # the folder was removed while we looked
-                continue
-        slots: dict[str, Slot] = {}
-        for name, found in listed.items():
-            for slot in found:
-                # A copy made by a file manager has the same key in two folders.
-                slots[slot.key if slot.key not in slots else f"{slot.key}@{name}"] = slot
-        self._folders, self._listed, self._slots = folders, listed, slots
+    def _scan(self) -> list[str]:
+        """Take over what has changed; the keys of mails that are gone."""
+        delta = self.provider.changes(self._version)
+        if delta.version != self._version or not self._folders:
+            self._folders = {folder.name: folder for folder in self.provider.folders()}
+        self._version = delta.version
+        self._slots.update(delta.changed)
+        gone = [key for key in delta.gone if self._slots.pop(key, None) is not None or key in self._ids]
+        for key in gone:
+            self._new.pop(key, None)
+        self._new.update(dict.fromkeys(key for key in delta.changed if key not in self._ids))
+        if not self._swept and not delta.partial:
+            gone += [key for key in self._ids if key not in self._slots]
+            self._swept = True
+        return gone
 
     def _read(self, keys: Sequence[str]) -> list[tuple[str, Mail]]:
         found = []
-        for key in keys:
-            slot = self._slots[key]
-            try:
-                raw = self.provider.fetch(slot)
-                if raw is None:
-                    self._stamps.pop(slot.folder, None)
-                    continue
-                mail = parse(raw)
-                self._file_copy(key, mail.message_id)
-            except OSError as error:  # one mail that can't be read hides no other
-                logger.warning("left out of the index: %s in %s: %s", slot.key, slot.folder, error)
+        for key, mail in zip(keys, self.provider.mails([self._slots[key] for key in keys]), strict=True):
+            if mail is None:
+                self._slots.pop(key, None)
                 continue
+            try:
+                self._file_copy(key, mail.message_id)
+            except OSError as error:
+                logger.warning("the copy of a sent mail stays where it is: %s", error)
             found.append((key, mail))
         return found
 
@@ -200,60 +215,67 @@ class Mailbox:
         """The proof of a sent mail that has arrived belongs into Sent, and is no news."""
         mark = self.awaits(message_id)
         slot = self._slots[key]
-        if message_id and self.role(slot.folder) == "inbox" and mark.exists():
-            sent = self.provider.ensure("sent")
+        role = self.role(slot.folder)
+        if not message_id or role not in ("inbox", "sent") or not mark.exists():
+            return
+        if role == "inbox":
+            sent = self.provider.ensure("sent", slot.folder)
             self.provider.flag(slot, add=frozenset({"seen"}))
-            if self.provider.move(slot, sent.name):
-                self._folders.setdefault(sent.name, sent)
-                self._slots[key] = Slot(sent.name, slot.key, slot.flags | {"seen"})
-                self.note_copy()
-                mark.unlink(missing_ok=True)
+            if not self.provider.move(slot, sent.name):
+                return
+            self._folders.setdefault(sent.name, sent)
+            self._slots[key] = Slot(sent.name, slot.key, slot.flags | {"seen"})
+        self.note_copy(mark.read_text(encoding="utf-8").partition("\n")[2])
+        mark.unlink(missing_ok=True)
 
     def _adopt(self, mails: Sequence[tuple[str, Mail]]) -> list[Record]:
-        self._indexed.update(key for key, _ in mails)
-        return [_record(self._name(key, mail), key, mail) for key, mail in mails]
+        return [_record(self._name(key, mail.message_id, mail.digest), key, mail) for key, mail in mails]
 
     def _heads(self, keys: Sequence[str], wanted: Callable[[Mail], bool], limit: int) -> list[tuple[str, Mail]]:
         found: list[tuple[str, Mail]] = []
+        give_up = time.monotonic() + _SCAN_S
         for key in keys:
-            raw = self.provider.fetch(self._slots[key])
-            if raw is not None:
-                mail = replace(parse(headers_of(raw)), digest=hashlib.sha256(raw).hexdigest())
-                if wanted(mail):
-                    found.append((key, mail))
-            if len(found) >= limit:
+            mail = self.provider.head(self._slots[key])
+            if mail is not None and wanted(mail):
+                found.append((key, mail))
+            if len(found) >= limit or time.monotonic() > give_up:
                 break
         return found
 
     def _load(self, entries: Sequence[Entry]) -> list[tuple[Entry, Mail]]:
-        raws = ((entry, self.provider.fetch(entry.slot)) for entry in entries)
-        return [(entry, parse(raw)) for entry, raw in raws if raw is not None]
+        mails = self.provider.mails([entry.slot for entry in entries])
+        return [(entry, mail) for entry, mail in zip(entries, mails, strict=True) if mail is not None]
 
-    def _name(self, key: str, mail: Mail) -> str:
+    def _name(self, key: str, message_id: str, digest: str) -> str:
         """The id of the mail at `key`: by its Message-ID; by its bytes where that is absent or taken."""
         known = self._ids.get(key)
         if known:
             return known
-        for source in (mail.message_id, mail.digest, f"{mail.digest} {key}"):
+        for source in (message_id, digest, f"{digest} {key}"):
             if source and short(source) not in self._keys:
                 return self._give(key, short(source))
-        return self._give(key, short(f"{mail.digest} {key} {len(self._keys)}"))
+        return self._give(key, short(f"{digest} {key} {len(self._keys)}"))
 
     def _give(self, key: str, id_: str) -> str:
         self._ids[key] = id_
         self._keys[id_] = key
         return id_
 
-    def _forget(self, key: str) -> str:
-        id_ = self._ids.pop(key)
-        self._keys.pop(id_, None)
-        self._indexed.discard(key)
+    def _forget(self, key: str) -> str | None:
+        id_ = self._ids.pop(key, None)
+        if id_ is not None:
+            self._keys.pop(id_, None)
         return id_
 
 
 def short(source: str) -> str:
     """Ten letters and digits that stand for a mail: 50 bits, so that no two of a million are likely alike."""
     return b32encode(hashlib.sha256(source.encode("utf-8", "replace")).digest()[:7]).decode().lower()[:10]
+
+
+def is_calendar(attachment: Attachment) -> bool:
+    """Whether it is a calendar message (RFC 6047), or a file of one."""
+    return attachment.type in ("text/calendar", "application/ics") or attachment.name.lower().endswith(".ics")
 
 
 def _record(id_: str, key: str, mail: Mail) -> Record:
@@ -267,46 +289,6 @@ def _record(id_: str, key: str, mail: Mail) -> Record:
             "sender": fold(str(mail.sender)),
             "subject": fold(mail.subject),
             "date": int(mail.date.timestamp()) if mail.date else 0,
+            "calendar": any(is_calendar(attachment) for attachment in mail.attachments),
         },
     )
-
-
-def provider_for(path: Path) -> MailProvider:
-    """The adapter for what lies at `path`: a folder is a Maildir, a file an mbox. Raises FileNotFoundError."""
-    if path.is_dir():
-        return MaildirProvider(path)
-    if path.is_file():
-        return MboxProvider(path)
-    raise FileNotFoundError(path)
-
-
-_OPEN: dict[tuple[Path, Path], Mailbox] = {}
-"""Open mailboxes by path and by the skill's folder: their listings are costly, and each has one lock."""
-
-
-def opened(ctx: Context) -> Mailbox:
-    """The mailbox of the settings. Raises NotConfigured where none is set, AccountError where nothing is there."""
-    path = ctx.settings.get("mailbox")
-    if not path:
-        raise NotConfigured("email.no_mailbox")
-    key = (Path(path), ctx.folder)
-    if key not in _OPEN:
-        try:
-            _OPEN[key] = Mailbox(provider_for(key[0]), ctx.folder / "awaited")
-        except OSError as error:
-            raise AccountError("email.mailbox_gone", path=str(path)) from error
-    return _OPEN[key]
-
-
-async def current(ctx: Context) -> tuple[Mailbox, int]:
-    """The mailbox, looked through for news, and how many of its mails are not indexed yet.
-
-    Raises NotConfigured, AccountError.
-    """
-    mailbox = opened(ctx)
-    try:
-        return mailbox, await mailbox.refresh(ctx.index)
-    except Busy as error:
-        raise AccountError("email.mailbox_busy", path=str(error)) from error
-    except OSError as error:
-        raise AccountError("email.mailbox_gone", path=str(ctx.settings["mailbox"])) from error

@@ -131,7 +131,7 @@ class MaildirProvider:
                     return Slot(place, _unique(name), _flags(name))
         return None
 
-    def ensure(self, role: Role) -> Folder:
+    def ensure(self, role: Role, near: str = "") -> Folder:
         """As Maildir++ (`.Sent`) beside an INBOX in the root, else as a plain folder."""
         for folder in self.folders():
             if folder.role == role:

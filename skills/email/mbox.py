@@ -119,7 +119,7 @@ class MboxProvider:
                         return entry.slot
         return None
 
-    def ensure(self, role: Role) -> Folder:
+    def ensure(self, role: Role, near: str = "") -> Folder:
         """The file for `role`, made empty if need be."""
         for folder in self.folders():
             if folder.role == role:

@@ -135,6 +135,18 @@ def parts(raw: bytes) -> Iterator[tuple[Attachment, bytes]]:
             yield _attachment(part, data), data
 
 
+def clean_name(parameters: dict[str, str]) -> str:
+    """The name of an attachment out of the parameters of its Content-Disposition (RFC 2183, 2231), never a path."""
+    words = ["attachment"]
+    for name, value in parameters.items():
+        if re.fullmatch(r"[A-Za-z0-9*_.-]{1,60}", name):
+            bare = line(value, 2000).replace("\\", "").replace('"', "")
+            words.append(f"{name}={bare}" if name.endswith("*") else f'{name}="{bare}"')
+    part = Message()
+    part["Content-Disposition"] = "; ".join(words)
+    return _name(part)
+
+
 def _message(raw: bytes) -> Message:
     try:
         return email.message_from_bytes(raw)

@@ -26,6 +26,11 @@ def own(ctx: Context) -> Address:
     return Address(line(str(ctx.settings.get("name") or ctx.user.name), 100), address)
 
 
+def own_addresses(ctx: Context) -> set[str]:
+    """All addresses of the user, in lower case."""
+    return {*ctx.user.addresses, str(ctx.settings.get("address") or "").lower()} - {""}
+
+
 def valid(text: str) -> str | None:
     """A plain address (RFC 5321 §4.1.2, without quoted local parts), its domain in ASCII; None for anything else."""
     local, at, domain = text.strip().rpartition("@")
@@ -135,7 +140,7 @@ def shown(ctx: Context, address: Address) -> str:
 def imitates(ctx: Context, address: Address) -> Person | None:
     """The contact whose name (or address) this sender's name repeats without having their address."""
     name = _skeleton(address.name)
-    if not name or address.address == str(ctx.settings.get("address") or ctx.user.email).lower():
+    if not name or address.address.lower() in own_addresses(ctx):
         return None
     for person in ctx.user.contacts:
         if person.email and person.email.lower() != address.address:

@@ -1,11 +1,13 @@
-"""Where mail is kept, as the tools see it. Each store (Maildir, mbox, later IMAP) has one adapter; calls may block."""
+"""Where mail is kept, as the tools see it. Each store (Maildir, mbox, IMAP) has one adapter; calls may block."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
+
+from .parse import Mail
 
 Role = Literal["inbox", "sent", "drafts", "archive", "trash", "junk", ""]
 Flag = Literal["seen", "answered", "flagged", "draft", "deleted"]
@@ -54,7 +56,7 @@ class Folder:
     role: Role = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Slot:
     """Where a mail lies now. `key` stays the same when flags change and when the provider moves it."""
 
@@ -63,7 +65,20 @@ class Slot:
     flags: frozenset[Flag] = frozenset()
 
 
-class MailProvider(Protocol):
+@dataclass(frozen=True)
+class Delta:
+    """What has changed in a store since it was last asked."""
+
+    version: str
+    """To ask with the next time."""
+    changed: Mapping[str, Slot]
+    """New mails and those whose place or flags changed, by a key that no other mail has; oldest first where known."""
+    gone: Sequence[str] = ()
+    partial: bool = False
+    """Whether a part of the store could not be looked at: what is not named here need not be gone."""
+
+
+class MailStore(Protocol):
     """A mail store. A mail that vanished meanwhile is no error: calls about it return None or False.
 
     A store that can't be reached raises OSError; a lock that others hold for too long raises `Busy`.
@@ -101,9 +116,33 @@ class MailProvider(Protocol):
         """The mail with this Message-ID (with angle brackets), anywhere or in one folder, by looking at the store."""
         ...
 
-    def ensure(self, role: Role) -> Folder:
-        """The folder that plays `role`, made if there is none."""
+    def ensure(self, role: Role, near: str = "") -> Folder:
+        """The folder that plays `role`, made if there is none; of several stores, in the one that has `near`."""
         ...
+
+
+class MailProvider(MailStore, Protocol):
+    """A store that tells what has changed and what its mails say; see `listing.Listed` for those that can't."""
+
+    def changes(self, since: str) -> Delta:
+        """What has changed since that version; everything where it is empty or unknown. Costs little for nothing."""
+        ...
+
+    def mails(self, slots: Sequence[Slot]) -> Sequence[Mail | None]:
+        """What these mails say; None for one that vanished or can't be read."""
+        ...
+
+    def head(self, slot: Slot) -> Mail | None:
+        """A mail of which no more than the headers is needed, and its digest."""
+        ...
+
+    def whole(self, slot: Slot) -> bytes | None:
+        """All of a mail's bytes, where `fetch` may give only their beginning. Raises `OutOfReach`."""
+        ...
+
+
+class OutOfReach(OSError):
+    """The rest of a mail is on a server that does not answer now."""
 
 
 class Busy(OSError):

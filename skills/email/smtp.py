@@ -20,7 +20,17 @@ from aiosmtplib.errors import (
     SMTPResponseException,
 )
 
-from assistant.skillkit import AccountError, NotConfigured, Rejected, SkillFailed, is_this_machine
+from assistant.skillkit import (
+    AccountError,
+    Context,
+    Credential,
+    LoginProblem,
+    NotConfigured,
+    Rejected,
+    SkillFailed,
+    is_this_machine,
+    login,
+)
 
 from .compose import Letter
 from .text import line
@@ -80,12 +90,54 @@ async def hand_to_server(place: Server, letter: Letter) -> None:
         client.close()
 
 
+_REFUSED: dict[str, Credential] = {}
+"""What servers turned down: it is not tried again, for services lock accounts that try and try."""
+
+
+async def hand_to_account(ctx: Context, letter: Letter) -> None:
+    """Send through the server of the letter's account. Raises as `hand_to_server`."""
+    client = await _logged_in(ctx, letter.account)
+    place = Server(client.hostname or "", client.port or 0, "tls", letter.sender)
+    try:
+        await _introduce(client, place, letter)
+        await _hand_over(client, letter)
+        with suppress(SMTPException, OSError):
+            await client.quit(timeout=5)
+    finally:
+        client.close()
+
+
+async def _logged_in(ctx: Context, name: str) -> SMTP:
+    """A token that the server turns down is refreshed once."""
+    account = ctx.accounts.all().get(name)
+    if account is None:
+        raise NotConfigured("email.account_gone", account=name)
+    credential = await ctx.accounts.credential(name, refused=_REFUSED.get(name))
+    for again in (True, False):
+        try:
+            client = await login.smtp(account, credential, timeout=_PATIENCE_S)
+            _REFUSED.pop(name, None)
+            return client
+        except LoginProblem as error:
+            if not error.refused:
+                raise
+            _REFUSED[name] = credential
+            if not again or credential.kind != "bearer":
+                raise
+        credential = await ctx.accounts.credential(name, refused=credential)
+    raise AccountError("accounts.refused", account=name, user=account.login)
+
+
 async def _introduce(client: SMTP, place: Server, letter: Letter) -> None:
     """Everything before DATA: a failure here means that nothing was sent."""
     try:
-        await client.connect()
-        if place.user:
-            await client.login(place.user, place.password)
+        if not client.is_connected:
+            await client.connect()
+            if place.user:
+                await client.login(place.user, place.password)
+        most = client.esmtp_extensions.get("size", "")
+        if most.isdecimal() and 0 < int(most) < len(letter.raw):  # RFC 1870: not a byte of it is uploaded
+            raise Rejected("email.too_big_for_server", limit=int(most) // 1_000_000, host=place.host)
         size = [f"SIZE={len(letter.raw)}"] if client.supports_extension("size") else []
         await client.mail(letter.sender, options=size)
         for recipient in letter.recipients:

@@ -13,10 +13,12 @@ from assistant.skillkit import Completion, Context, EngineError, Message, Priori
 
 from .items import headline, item, source, subject, when
 from .lookup import Criteria, find
-from .mailbox import Entry, current
+from .mailbox import Entry, Mailbox
+from .mailer import invitation_lines
 from .parse import Mail
 from .people import sender_terms, shown
 from .quotes import without_signature
+from .stores import current
 
 logger = logging.getLogger(__name__)
 Found = Sequence[tuple[Entry, Mail]]
@@ -60,7 +62,7 @@ async def summarize(
     letters = [pair for pair in found if not pair[1].bulk or criteria.senders]
     newsletters = [pair for pair in found if pair not in letters]
     kind = "email.sum_unread" if only_unread else "email.sum_found"
-    lines = [ctx.text(kind, count=len(found)), *await _letters(ctx, letters)]
+    lines = [ctx.text(kind, count=len(found)), *await _letters(ctx, mailbox, letters)]
     if newsletters:
         names = list(dict.fromkeys(shown(ctx, mail.sender) for _, mail in newsletters))
         lines.append(ctx.text("email.newsletters", count=len(newsletters), names=names[:5]))
@@ -69,7 +71,7 @@ async def summarize(
     return Result(text="\n".join(lines), data=data, sources=tuple(source(entry, mail) for entry, mail in found))
 
 
-async def _letters(ctx: Context, found: Found) -> list[str]:
+async def _letters(ctx: Context, mailbox: Mailbox, found: Found) -> list[str]:
     """A line for each conversation, its newest mail speaking for it; the further ones by their subjects alone."""
     threads: dict[str, list[tuple[Entry, Mail]]] = {}
     for entry, mail in found:
@@ -84,7 +86,8 @@ async def _letters(ctx: Context, found: Found) -> list[str]:
             line = ctx.text(
                 "email.sum_line", sender=shown(ctx, mail.sender), subject=subject(ctx, mail), when=when(ctx, mail)
             )
-            lines.append(f"{number}. {line}{more}\n   {said[number - 1]}")
+            invitation = await invitation_lines(ctx, mailbox, entry, mail)
+            lines.append(f"{number}. {line}{more}\n   {' '.join(invitation) or said[number - 1]}")
         else:
             lines.append(f"{number}. {headline(ctx, entry, mail)}{more}")
     if len(newest) > _LISTED:

@@ -76,6 +76,10 @@ def decode(data: bytes, declared: str | None = None) -> str:
         text = data.decode(codec, "replace")
         if text.count("\ufffd") * 50 <= len(text):  # a few broken characters: the declaration was right
             return text
+    if codec == "utf_8":
+        text = data.decode(codec, "replace")
+        if text.count("\ufffd") * 20 <= sum(character > "\x7f" for character in text):
+            return text  # far more that is whole UTF-8 than what is broken: one character was cut
     return _guess(data)
 
 

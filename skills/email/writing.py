@@ -7,14 +7,18 @@ import stat
 from collections.abc import Sequence
 from pathlib import Path
 
-from assistant.skillkit import AskAgain, Context, NotFound, Origin, Prepared, PreviewField, Rejected, tool
+from assistant.skillkit import AccountError, AskAgain, Context, NotFound, Origin, Prepared, PreviewField, Rejected, tool
 
 from .compose import Draft, File, Letter, build, forward_subject, quoted, reply_subject, type_of
 from .items import origin, size, subject, when
 from .lookup import one
-from .mailbox import Entry, Mailbox, current
+from .mailbox import Entry, Mailbox
 from .parse import Address, Attachment, Mail, parts
-from .people import familiar, imitates, own, recipients, shown, valid
+from .people import familiar, imitates, own_addresses, recipients, shown, valid
+from .provider import OutOfReach
+from .senders import sender as sender_of
+from .senders import sending_account, wants_proof
+from .stores import current, store_of
 from .text import clean, line
 
 _ATTACHED_LIMIT = 25_000_000  # what most servers take; base64 makes it a third more
@@ -38,7 +42,8 @@ async def send(
     cc: names or addresses of who gets a copy
     attachments: paths of files to attach
     """
-    sender = own(ctx)
+    account = sending_account(ctx)
+    sender = sender_of(ctx, account)
     targets = recipients(ctx, to, "to")
     if not targets:
         raise AskAgain("email.to_whom", missing=["to"])
@@ -47,7 +52,7 @@ async def send(
     files = [_file(path) for path in attachments or []]
     _fits(files)
     draft = Draft(sender, [one for one, _ in targets], line(subject, 900), text, [one for one, _ in copies], files)
-    return _prepared(ctx, draft, targets, copies, shown_text=text)
+    return _prepared(ctx, draft, targets, copies, account=account, shown_text=text)
 
 
 @tool
@@ -58,14 +63,16 @@ async def reply(ctx: Context, message_id: str, body: str, all: bool | None = Non
     body: what to write
     all: true to answer everybody who got it
     """
-    sender = own(ctx)
     mailbox, _ = await current(ctx)
     entry, mail = await one(mailbox, message_id)
+    account = sending_account(ctx, store_of(mailbox, entry.slot.folder))
+    sender = sender_of(ctx, account)
     text = _text(body, "body")
-    targets = _answered(sender, mail)
+    mine = {sender.address.lower(), *own_addresses(ctx)}
+    targets = _answered(mine, mail)
     if not targets:
         raise Rejected("email.no_way_back", sender=str(mail.sender))
-    copies = _others(sender, mail, targets) if all else []
+    copies = _others(mine, mail, targets) if all else []
     draft = Draft(
         sender,
         targets,
@@ -84,6 +91,7 @@ async def reply(ctx: Context, message_id: str, body: str, all: bool | None = Non
         draft,
         [(address, familiar(ctx, address) or origin(entry, mail)) for address in targets],
         [(address, familiar(ctx, address) or origin(entry, mail)) for address in copies],
+        account=account,
         shown_text=text,
         extra=(*warnings, about),
     )
@@ -97,12 +105,13 @@ async def forward(ctx: Context, message_id: str, to: list[str], note: str | None
     to: names or addresses of who gets it
     note: what to write above it
     """
-    sender = own(ctx)
     targets = recipients(ctx, to, "to")
     if not targets:
         raise AskAgain("email.to_whom", missing=["to"])
     mailbox, _ = await current(ctx)
     entry, mail = await one(mailbox, message_id)
+    account = sending_account(ctx, store_of(mailbox, entry.slot.folder))
+    sender = sender_of(ctx, account)
     text = clean(note or "")
     files = await _carried(mailbox, entry)
     _fits(files)
@@ -116,7 +125,7 @@ async def forward(ctx: Context, message_id: str, to: list[str], note: str | None
     about = PreviewField(
         name=ctx.text("email.field_forwarded"), value=_described(ctx, mail), origin=origin(entry, mail)
     )
-    return _prepared(ctx, draft, targets, [], shown_text=text, extra=(about,))
+    return _prepared(ctx, draft, targets, [], account=account, shown_text=text, extra=(about,))
 
 
 def _prepared(
@@ -125,11 +134,11 @@ def _prepared(
     to: Sequence[tuple[Address, Origin]],
     cc: Sequence[tuple[Address, Origin]],
     *,
+    account: str,
     shown_text: str,
     extra: tuple[PreviewField, ...] = (),
 ) -> Prepared:
-    proof = bool(ctx.settings.get("proof_copy")) and bool(ctx.settings.get("mailbox"))
-    letter = build(draft, at=ctx.now, proof=proof)
+    letter = build(draft, at=ctx.now, proof=wants_proof(ctx, account), account=account)
     fields = [PreviewField(name=ctx.text("email.field_from"), value=str(draft.sender))]
     for label, people in (("email.field_to", to), ("email.field_cc", cc)):
         fields += [PreviewField(name=ctx.text(label), value=str(address), origin=source) for address, source in people]
@@ -164,17 +173,17 @@ def _text(body: str, argument: str) -> str:
     return text
 
 
-def _answered(sender: Address, mail: Mail) -> list[Address]:
+def _answered(mine: set[str], mail: Mail) -> list[Address]:
     """Who a reply goes to (RFC 5322 §3.6.2): Reply-To where given, else From; the same people again for an own mail."""
     wanted = mail.reply_to or (mail.sender,)
-    if {address.address for address in wanted} == {sender.address.lower()}:
+    if {address.address for address in wanted} <= mine:
         wanted = mail.to
     return [Address(one.name, address) for one in wanted if (address := valid(one.address)) is not None]
 
 
-def _others(sender: Address, mail: Mail, targets: Sequence[Address]) -> list[Address]:
+def _others(mine: set[str], mail: Mail, targets: Sequence[Address]) -> list[Address]:
     """Everybody else who got the mail, the user left out."""
-    taken = {sender.address.lower(), *(one.address.lower() for one in targets)}
+    taken = {*mine, *(one.address.lower() for one in targets)}
     found = {one.address: one for one in (*mail.to, *mail.cc) if valid(one.address) and one.address not in taken}
     return list(found.values())
 
@@ -217,7 +226,10 @@ def _forwarded(ctx: Context, mail: Mail) -> str:
 
 
 async def _carried(mailbox: Mailbox, entry: Entry) -> list[File]:
-    raw = await mailbox.raw(entry)
+    try:
+        raw = await mailbox.raw(entry)
+    except OutOfReach as error:
+        raise AccountError("email.not_whole", account=str(error)) from error
     return [File(attachment.name, attachment.type, data) for attachment, data in parts(raw or b"")]
 
 

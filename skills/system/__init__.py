@@ -6,6 +6,7 @@ from datetime import datetime
 
 from assistant.skillkit import AskAgain, Context, NotFound, Result, tool
 
+from .briefing import brief as brief
 from .places import Several, find_zone
 
 

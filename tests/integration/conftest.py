@@ -1,4 +1,4 @@
-"""What integration tests share: the small model, from the folder that ASSISTANT_MODELS names."""
+"""What integration tests share: the small model, from the folder that ASSISTANT_MODELS names, and real servers."""
 
 from __future__ import annotations
 
@@ -10,6 +10,11 @@ import pytest
 from anyio import open_process as open_process
 
 from bench.faults.forked import forking
+from tests.support.servers.fixtures import mail_servers as mail_servers
+from tests.support.servers.fixtures import oidc as oidc
+from tests.support.servers.fixtures import oidc_port as oidc_port
+from tests.support.servers.fixtures import radicale as radicale
+from tests.support.servers.fixtures import xandikos as xandikos
 
 # anyio imports its processes when they are first used; pytest then rewrites them deep inside a test, where CPython 3.11
 # fails with "AST constructor recursion depth mismatch". So they are imported here.

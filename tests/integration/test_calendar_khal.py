@@ -69,14 +69,22 @@ def test_khal_reads_what_the_assistant_wrote_changed_and_deleted(ctx: Context) -
         "2026-11-26|2026-11-27|Away|",
         "2026-11-26|2026-11-27|Away|",
     ]
-    call(SKILL, "update_event", ctx, event_id=yoga.data["event_id"], start="2026-11-25T19:00", title="Late yoga")
+    call(
+        SKILL,
+        "update_event",
+        ctx,
+        event_id=yoga.data["event_id"],
+        start="2026-11-25T19:00",
+        title="Late yoga",
+        scope="all",
+    )
     assert [line for line in seen_by_khal(ctx) if "yoga" in line.lower()] == [
         "2026-11-25 19:00|2026-11-25 20:00|Late yoga|",
         "2026-12-02 19:00|2026-12-02 20:00|Late yoga|",
         "2026-12-09 19:00|2026-12-09 20:00|Late yoga|",
         "2026-12-16 19:00|2026-12-16 20:00|Late yoga|",
     ]
-    call(SKILL, "delete_event", ctx, event_id=yoga.data["event_id"])
+    call(SKILL, "delete_event", ctx, event_id=yoga.data["event_id"], scope="all")
     assert not [line for line in seen_by_khal(ctx) if "yoga" in line.lower()]
 
 

@@ -105,6 +105,23 @@ async def test_a_write_that_was_cut_off_is_told_once_and_not_undone(tmp_path: Pa
         assert not talk.services.bus.kept
 
 
+async def test_a_write_whose_turn_did_not_end_is_told_and_can_be_undone(tmp_path: Path) -> None:
+    async with talking(tmp_path / "home", USER) as talk:
+        await talk.say("add milk to my shopping list")
+        sessions = talk.services.sessions
+        write = sessions.last_undoable("s")
+        assert write is not None
+        assert not sessions.interrupted()
+        sessions.begin_write(write.operation, "s", write.tool, "add milk")
+        sessions.wrote(write.operation)
+    async with talking(tmp_path / "home", USER) as talk:
+        [notice] = [event.notice for event in talk.services.bus.kept if isinstance(event, Noticed)]
+        assert notice.title == "I did “add milk” and was cut off before I could tell you"
+        assert "milk" in await talk.reply("undo")
+    async with talking(tmp_path / "home", USER) as talk:
+        assert not talk.services.bus.kept
+
+
 async def test_what_is_kept_reaches_every_surface_and_each_session_once() -> None:
     bus = EventBus()
     with bus.listen() as early:

@@ -418,7 +418,7 @@ def series(folder: Path) -> Path:
 
 def test_a_series_moves_as_a_whole_with_its_exceptions_and_says_so(ctx: Context, folder: Path) -> None:
     series(folder)
-    moved = call(SKILL, "update_event", ctx, event_id="a.ics", start="2026-11-26T19:00")
+    moved = call(SKILL, "update_event", ctx, event_id="a.ics", start="2026-11-26T19:00", scope="all")
     assert moved.text == "Changed, and with it the whole series. The next one: Thu 26 Nov, 19:00–20:00: Yoga"
     found = call(SKILL, "list_events", ctx, start="2026-11-01T00:00", end="2026-12-31T00:00").text.splitlines()[1:]
     assert found == [
@@ -435,15 +435,16 @@ def test_a_series_on_several_days_moves_in_hours_but_not_in_days(ctx: Context, f
     file = put(folder, "a.ics", "SUMMARY:Gym", "DTSTART:20261123T170000Z", "RRULE:FREQ=WEEKLY;BYDAY=MO,WE")
     before = file.read_bytes()
     with pytest.raises(Rejected, match="series_day"):
-        call(SKILL, "update_event", ctx, event_id="a.ics", start="2026-11-24T19:00")
+        call(SKILL, "update_event", ctx, event_id="a.ics", start="2026-11-24T19:00", scope="all")
     assert file.read_bytes() == before
-    assert "Mon 23 Nov, 19:00" in call(SKILL, "update_event", ctx, event_id="a.ics", start="2026-11-25T19:00").text
+    moved = call(SKILL, "update_event", ctx, event_id="a.ics", start="2026-11-25T19:00", scope="all")
+    assert "Mon 23 Nov, 19:00" in moved.text
 
 
 def test_a_series_cant_become_whole_days(ctx: Context, folder: Path) -> None:
     put(folder, "a.ics", "SUMMARY:Day", "DTSTART;VALUE=DATE:20261124", "RRULE:FREQ=WEEKLY")
     with pytest.raises(Rejected, match="series_whole_day"):
-        call(SKILL, "update_event", ctx, event_id="a.ics", start="2026-11-24T19:00")
+        call(SKILL, "update_event", ctx, event_id="a.ics", start="2026-11-24T19:00", scope="all")
 
 
 def test_a_change_that_is_none_is_asked_for(ctx: Context, folder: Path) -> None:
@@ -465,7 +466,7 @@ def test_an_id_that_is_not_listed_is_nothing(ctx: Context, folder: Path, event_i
 
 def test_deleting_a_series_deletes_all_of_it_and_says_so(ctx: Context, folder: Path) -> None:
     series(folder)
-    gone = call(SKILL, "delete_event", ctx, event_id="a.ics")
+    gone = call(SKILL, "delete_event", ctx, event_id="a.ics", scope="all")
     assert gone.text.startswith("Deleted, the whole series “Yoga”.")
     assert not list(folder.iterdir())
 
@@ -517,15 +518,15 @@ def test_a_file_that_changed_since_it_was_read_is_not_overwritten(
     ctx: Context, folder: Path, monkeypatch: pytest.MonkeyPatch, tool: str, args: dict[str, str]
 ) -> None:
     file = put(folder, "a.ics", "SUMMARY:X", "DTSTART:20261124T140000Z")
-    import assistant_skills.calendar.writing as writing  # type: ignore[import-not-found]
+    import assistant_skills.calendar.changing as changing  # type: ignore[import-not-found]
 
-    perform = writing.perform
+    perform = changing.perform
 
-    async def after_another_program(act: Any) -> None:
+    async def after_another_program(ctx: Context, acts: Any) -> None:
         put(folder, "a.ics", "SUMMARY:Theirs", "DTSTART:20261124T160000Z")
-        await perform(act)
+        await perform(ctx, acts)
 
-    monkeypatch.setattr(writing, "perform", after_another_program)
+    monkeypatch.setattr(changing, "perform", after_another_program)
     with pytest.raises(Conflict, match="changed"):
         call(SKILL, tool, ctx, event_id="a.ics", **args)
     assert b"Theirs" in file.read_bytes()

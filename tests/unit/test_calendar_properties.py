@@ -26,7 +26,9 @@ change, edit, events, expand = (
 BERLIN = ZoneInfo("Europe/Berlin")
 NOW = datetime(2026, 11, 23, 10, tzinfo=BERLIN)
 ZONES = st.sampled_from(["Europe/Berlin", "America/New_York", "Asia/Shanghai", "Australia/Lord_Howe", "UTC"])
-MINUTES = st.datetimes(datetime(2024, 1, 1), datetime(2030, 1, 1)).map(lambda at: at.replace(second=0, microsecond=0))
+MINUTES = st.datetimes(datetime(2024, 1, 1), datetime(2030, 1, 1)).map(
+    lambda at: at.replace(second=0, microsecond=0, fold=0)
+)
 WORDS = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Zl", "Zp"]), min_size=1, max_size=90)
 DAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 

@@ -269,7 +269,7 @@ def test_of_all_check_digits_exactly_those_of_the_standard_are_right(account: st
 
 def test_the_folder_is_read_again_when_a_file_in_it_changes_and_only_then(tmp_path: Path) -> None:
     profile, folder = tmp_path / "profile.yaml", tmp_path / "cards"
-    users = UserFile(profile, lambda: folder)
+    users = UserFile(profile, lambda: [folder])
     assert users.current().contacts == ()
     folder.mkdir()
     (folder / "j.vcf").write_text(KHARD, encoding="utf-8")

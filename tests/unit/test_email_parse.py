@@ -44,6 +44,17 @@ def test_an_address_used_as_a_name_is_not_the_address(value: str, expected: list
     assert (mail.sender.name, mail.sender.address) == expected[0]
 
 
+def test_one_broken_character_does_not_turn_utf_8_into_chinese() -> None:
+    russian = ("Профиль Сообщения Контакты " * 20).encode()
+    body = russian + "ё".encode()[:1] + russian
+    got = parse(raw(body, "Content-Type: text/plain; charset=utf-8")).text
+    assert got.count("Контакты") == 40
+    assert got.count("\ufffd") == 1
+    mislabelled = "Où êtes-vous passés ? Le dîner est prêt, la fenêtre est fermée. À bientôt !"
+    got = parse(raw(mislabelled.encode("cp1252"), "Content-Type: text/plain; charset=utf-8")).text
+    assert got == mislabelled
+
+
 @pytest.mark.parametrize(
     ("text", "codec", "declared"),
     [

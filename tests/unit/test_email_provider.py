@@ -24,7 +24,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
         deliver(tmp_path / "mail")
     else:
         (tmp_path / "mail").touch()
-    return module("mailbox").provider_for(tmp_path / "mail")
+    return module("stores").provider_for(tmp_path / "mail")
 
 
 def only(store: Any, folder: str = "INBOX") -> Any:
@@ -93,7 +93,7 @@ def test_equal_mails_are_two_mails(store: Any) -> None:
 
 
 def _append(path: str, start: int) -> None:
-    store = module("mailbox").provider_for(Path(path))
+    store = module("stores").provider_for(Path(path))
     for number in range(start, start + 12):
         store.append("INBOX", mail(message_id=f"<{number}@x>"), frozenset())
 
@@ -114,7 +114,7 @@ def test_delivery_during_our_changes_loses_nothing(store: Any, tmp_path: Path) -
 
 def test_a_maildir_mail_renamed_by_another_program_is_still_there(tmp_path: Path) -> None:
     deliver(tmp_path / "mail", mail(message_id="<1@x>"))
-    store = module("mailbox").provider_for(tmp_path / "mail")
+    store = module("stores").provider_for(tmp_path / "mail")
     slot = only(store)
     (file,) = (tmp_path / "mail" / "new").iterdir()
     file.rename(tmp_path / "mail" / "cur" / f"{file.name}:2,PRa")
@@ -129,13 +129,13 @@ def test_maildir_folders_of_every_layout_are_found(tmp_path: Path) -> None:
     for name in (".Sent", ".&V4NXPpCuTvY-", "Old/2024"):
         for part in ("cur", "new", "tmp"):
             (root / name / part).mkdir(parents=True)
-    found = {folder.name: folder.role for folder in module("mailbox").provider_for(root).folders()}
+    found = {folder.name: folder.role for folder in module("stores").provider_for(root).folders()}
     assert found == {"INBOX": "inbox", "Sent": "sent", "垃圾邮件": "junk", "Old/2024": ""}
 
 
 def test_a_maildir_that_is_gone_raises_instead_of_looking_empty(tmp_path: Path) -> None:
     deliver(tmp_path / "mail")
-    store = module("mailbox").provider_for(tmp_path / "mail")
+    store = module("stores").provider_for(tmp_path / "mail")
     (tmp_path / "mail").rename(tmp_path / "away")
     with pytest.raises(OSError, match="mail"):
         store.folders()
@@ -147,7 +147,7 @@ def test_an_mbox_with_unquoted_from_lines_and_foreign_flags_is_read(tmp_path: Pa
         b"From a@example.org Mon Nov 23 09:00:00 2026\nMessage-ID: <1@x>\nStatus: RO\nX-Status: AF\n\nFrom me to you\n"
         b"\nFrom b@example.org Mon Nov 23 10:00:00 2026\r\nMessage-ID: <2@x>\r\n\r\ntwo\r\n"
     )
-    store = module("mailbox").provider_for(file)
+    store = module("stores").provider_for(file)
     first, second = store.candidates("INBOX")
     assert first.flags == {"seen", "answered", "flagged"}
     assert second.flags == frozenset()
@@ -163,7 +163,7 @@ def test_an_mbox_lock_of_a_dead_program_does_not_block(tmp_path: Path) -> None:
     dead.start()
     dead.join()
     (tmp_path / "mail.lock").write_text(f"{dead.pid}\n")
-    module("mailbox").provider_for(file).append("INBOX", mail(), frozenset())
+    module("stores").provider_for(file).append("INBOX", mail(), frozenset())
     assert not (tmp_path / "mail.lock").exists()
 
 
@@ -173,14 +173,14 @@ def test_an_mbox_that_others_keep_locked_is_busy(tmp_path: Path, monkeypatch: py
     (tmp_path / "mail.lock").write_text(f"{os.getpid()}\n")
     monkeypatch.setattr(module("mbox"), "_PATIENCE_S", 0.1)
     with pytest.raises(provider.Busy):
-        module("mailbox").provider_for(file).append("INBOX", mail(), frozenset())
+        module("stores").provider_for(file).append("INBOX", mail(), frozenset())
     assert file.read_bytes() == b""
 
 
 def test_a_full_disk_leaves_the_mbox_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "mail"
     file.touch()
-    store = module("mailbox").provider_for(file)
+    store = module("stores").provider_for(file)
     store.append("INBOX", mail(), frozenset())
     before = file.read_bytes()
 

@@ -105,7 +105,7 @@ async def test_ids_survive_marks_moves_and_a_restart(inbox: Path) -> None:
     (id_,) = ids(await EMAIL.search(ctx, sender="Anna"))
     await EMAIL.mark(ctx, [id_], "read")
     await EMAIL.archive(ctx, [id_])
-    module("mailbox")._OPEN.clear()
+    module("stores")._OPEN.clear()
     assert ids(await EMAIL.search(ctx, sender="Anna", folder="Archive")) == [id_]
     assert (await EMAIL.read(ctx, id_)).data["items"][0]["unread"] is False
 
@@ -466,7 +466,7 @@ async def test_one_unreadable_mail_hides_no_other(inbox: Path) -> None:
 
 async def test_the_mailbox_may_be_an_mbox(tmp_path: Path) -> None:
     (tmp_path / "mail").touch()
-    store = module("mailbox").provider_for(tmp_path / "mail")
+    store = module("stores").provider_for(tmp_path / "mail")
     for number in range(3):
         store.append("INBOX", mail(subject=f"mail {number}", at=NOW - timedelta(hours=number)), frozenset())
     ctx = reading(tmp_path)
@@ -478,3 +478,20 @@ async def test_the_mailbox_may_be_an_mbox(tmp_path: Path) -> None:
     assert result.undo is not None
     await EMAIL.take_back(ctx, result.undo)
     assert ids(await EMAIL.search(ctx, folder="inbox")) == [first, *rest]
+
+
+async def test_a_few_unread_mails_of_very_many_are_found_without_listing_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mails = [mail(subject=f"Old {number}", at=NOW - timedelta(days=40 + number)) for number in range(60)]
+    deliver(tmp_path / "mail", *mails, seen=True)
+    fresh = [mail(subject=f"New {number}", at=NOW - timedelta(days=number)) for number in (50, 3, 9)]
+    deliver(tmp_path / "mail", *fresh)
+    ctx = reading(tmp_path)
+    await EMAIL.search(ctx, limit=1)
+    asked: list[str] = []
+    monkeypatch.setattr(type(ctx.index), "search", lambda *_, **__: asked.append("all"))
+    assert subjects(await EMAIL.search(ctx, unread=True)) == ["New 3", "New 9", "New 50"]
+    assert subjects(await EMAIL.search(ctx, unread=True, since=(NOW - timedelta(days=10)).date())) == ["New 3", "New 9"]
+    assert subjects(await EMAIL.search(ctx, unread=True, subject="new 5", sender="anna")) == ["New 50"]
+    assert asked == []

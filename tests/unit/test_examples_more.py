@@ -20,6 +20,7 @@ from tests.support.talk import talking
 
 LANGUAGES = {"en", "zh", "de", "fr", "es", "ja"}
 FLAGS = {"read", "unread", "flagged", "unflagged"}
+ANSWERS = {"accept", "decline", "tentative"}
 PROGRAM = Path(__file__).parents[2] / "assistant"
 ROWS = [
     (file.parent.name, row)
@@ -75,8 +76,8 @@ def test_every_value_stands_in_its_sentence() -> None:
         said = text.casefold()
         if isinstance(value, bool) and value:
             continue
-        if name == "flag":
-            fits = value in FLAGS
+        if name in ("flag", "answer"):
+            fits = value in (FLAGS if name == "flag" else ANSWERS)
         else:
             parts = re.split(r"\s*[,，、]\s*", value) if isinstance(value, str) else []
             fits = bool(parts) and all(part and part.casefold() in said for part in parts)

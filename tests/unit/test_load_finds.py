@@ -306,7 +306,7 @@ def test_a_zone_that_is_a_folder_hides_no_other_calendar() -> None:
 async def test_who_searches_mail_at_once_has_it_looked_through_once(tmp_path: Path) -> None:
     deliver(tmp_path / "mail", mail(subject="Hello"))
     ctx = reading(tmp_path)
-    mailbox = module("mailbox").opened(ctx)
+    mailbox = module("stores").opened(ctx)
     await mailbox.refresh(ctx.index)
     looks = mailbox._looks
     await asyncio.gather(*(mailbox.refresh(ctx.index) for _ in range(20)))

@@ -51,6 +51,14 @@ async def test_an_approved_mail_waits_its_hold_and_leaves_once(world: World) -> 
     assert world.history(done.id) == ["PROPOSED", "APPROVED", "SENDING", "DONE"]
 
 
+async def test_a_clock_that_was_a_day_ahead_holds_nothing_up(world: World) -> None:
+    world.run()
+    await world.later(86_400)
+    operation = await world.submitted()
+    await world.later(-86_400)
+    assert (await world.until(operation, S.DONE)).id == operation
+
+
 async def test_submitting_twice_is_submitting_once(world: World) -> None:
     approval = world.approved()
     first = await world.outbox.submit(approval)
