@@ -7,6 +7,7 @@ connection leaves it open (RFC 5321 §4.2.5, RFC 1047): only the answer to the f
 from __future__ import annotations
 
 import asyncio
+import re
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,6 +41,7 @@ _PORTS: dict[Security, int] = {"starttls": 587, "tls": 465, "none": 25}
 _PATIENCE_S = 60.0
 _DATA_PATIENCE_S = 600.0  # RFC 5321 §4.5.3.2.6
 _SENDMAIL_PATIENCE_S = 120.0
+_UNCONFIGURED = re.compile(r"fatal: open \S*main\.cf")  # Postfix that was installed and never set up: takes nothing
 _TEMPORARY = 75  # EX_TEMPFAIL of sysexits.h: a sendmail may have queued the mail all the same
 
 
@@ -195,6 +197,8 @@ async def hand_to_sendmail(program: Path, letter: Letter) -> None:
         return
     status = process.returncode or 0
     problem = line(errors.decode("utf-8", "replace"), 200) or f"exit {status}"
+    if _UNCONFIGURED.search(problem):
+        raise SkillFailed("email.sendmail_failed", program=str(program), problem=problem)
     if status < 0 or status == _TEMPORARY:
         raise Lost(problem)
     raise Rejected("email.sendmail_refused", program=str(program), problem=problem)

@@ -296,6 +296,14 @@ async def test_the_exit_of_sendmail_tells_what_happened(home: Path, status: str,
         await EMAIL.deliver(ctx, await prepared(ctx))
 
 
+async def test_a_postfix_that_was_never_set_up_has_sent_nothing(home: Path) -> None:
+    said = "echo sendmail: fatal: open /etc/postfix/main.cf: No such file or directory >&2; exit 75"
+    ctx = reading(home, settings={"sendmail": str(sendmail(home, said))})
+    with pytest.raises(SkillFailed) as caught:
+        await EMAIL.deliver(ctx, await prepared(ctx))
+    assert caught.value.code == "email.sendmail_failed"
+
+
 async def test_with_no_way_out_the_settings_are_named(home: Path) -> None:
     ctx = reading(home, settings={"sendmail": str(home / "none")})
     with pytest.raises(NotConfigured) as caught:

@@ -63,6 +63,14 @@ def folders(base: Path) -> Paths:
     return paths
 
 
+def _nobody_sends(settings: dict[str, Any], base: Path) -> dict[str, Any]:
+    """The skills' settings; where they name no way out for mail, the machine's own sendmail is none."""
+    skills = dict(settings.get("skills", {}))
+    email = dict(skills.get("email", {}))
+    email["settings"] = {"sendmail": str(base / "no-sendmail"), **email.get("settings", {})}
+    return skills | {"email": email}
+
+
 @asynccontextmanager
 async def talking(
     base: Path,
@@ -77,7 +85,7 @@ async def talking(
     paths = folders(base)
     with paths.profile_file.open("w", encoding="utf-8") as file:
         YAML().dump(user.model_dump(mode="json"), file)
-    config = Config.model_validate({"notify": {"desktop": False}, **settings})
+    config = Config.model_validate({"notify": {"desktop": False}, **settings, "skills": _nobody_sends(settings, base)})
     model = ScriptedModel(replies)
     async with AsyncExitStack() as stack:
         services = await assemble(paths, config, stack, clock=FrozenClock(now), scripted=model, instead=instead)
