@@ -16,6 +16,7 @@ import httpx
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from assistant import launch
+from assistant.client_profile import ProfileDoor
 from assistant.errors import AssistantError
 from assistant.events import Event, parse_event
 from assistant.models import Approval, Operation, Plan, Receipt, Surface, UserContext
@@ -212,6 +213,11 @@ class Client:
     async def resolve_operation(self, operation: str, *, happened: bool) -> Receipt:
         """Say whether an act of unknown outcome happened."""
         return _read(Receipt, await self._ask("POST", f"/v1/outbox/{operation}/resolve", body={"happened": happened}))
+
+    @property
+    def profile(self) -> ProfileDoor:
+        """What is known of the user."""
+        return ProfileDoor(self._ask)
 
     async def sessions(self) -> list[dict[str, Any]]:
         """Conversations, newest first."""

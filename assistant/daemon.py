@@ -33,6 +33,7 @@ from assistant.conversation.sessions import Sessions
 from assistant.conversation.shortlist import Shortlist
 from assistant.dav.replicas import ACCOUNTS
 from assistant.engine.client import Engine
+from assistant.engine.embeddings import Embeddings
 from assistant.engine.models import ModelStore
 from assistant.engine.scripted import ScriptedModel
 from assistant.entrance import Door
@@ -40,6 +41,7 @@ from assistant.events import Noticed
 from assistant.kept import Kept
 from assistant.lifetime import announce_ready, keep_running
 from assistant.locale import Catalogue
+from assistant.memory.keeper import KeptProfile
 from assistant.memory.users import UserFile
 from assistant.mending import DamageWatch, Mending
 from assistant.mending import start_again as start_again
@@ -120,8 +122,7 @@ async def assemble(
     clock = clock or SystemClock(config.assistant.zone)
     kept = Kept(paths.state / "kept")
     catalogue = Catalogue(kept)
-    language = language_of(config)
-    restored = mend(paths.database, clock.now())
+    language, restored = language_of(config), mend(paths.database, clock.now())
     db, ledger = (_opened(paths, stack, durable, damage) for durable in (False, True))
     secrets = open_secrets(paths)
     key = asyncio.create_task(_key(secrets.get, secrets.put))
@@ -141,6 +142,7 @@ async def assemble(
     announcer = Announcer(bus, DesktopNotifications(config.assistant.name) if config.notify.desktop else None)
     outbox = _outbox(ledger, config, clock, audit, bus, announcer, crew, catalogue, approvals, language)
     running = RunningTurns(bus, catalogue, clock)
+    profile = await _profile(paths, models, db, clock, running, stack)
     crew.contexts = contexts = Contexts(
         clock=clock,
         catalogue=catalogue,
@@ -155,6 +157,7 @@ async def assemble(
         schedules=schedules,
         notify=announcer,
         quiet=running,
+        profile=profile,
         offers=skills.offers,
     )
     sessions = await _sessions(db, clock, config, stack)
@@ -181,6 +184,7 @@ async def assemble(
         engine=engine,
         models=models,
         bus=bus,
+        profile=profile,
         survey=partial(survey, skills, paths, audit),
         health=partial(_health, started, skills, catalogue, language, engine, bus),
     )
@@ -189,6 +193,16 @@ async def assemble(
 def _users(paths: Paths, config: Config, skills: Skills) -> UserFile:
     own = [account.address for account in config.accounts.values()]
     return UserFile(paths.profile_file, partial(_contacts_folders, skills, paths), own)
+
+
+async def _profile(
+    paths: Paths, models: ModelStore, db: Database, clock: Clock, running: RunningTurns, stack: AsyncExitStack
+) -> KeptProfile:
+    embedder = Embeddings(paths, models, folders=[paths.data / "profile"])
+    stack.push_async_callback(embedder.aclose)
+    profile = KeptProfile(db, clock, paths.data / "profile", embedder, running)
+    await keep_running(stack, profile.run, "profile")
+    return profile
 
 
 def _accounts(paths: Paths, config: Config, stack: AsyncExitStack, secrets: Secrets, tell: Tell) -> KeptAccounts:
@@ -225,7 +239,12 @@ def _outbox(
 
 
 async def _begin(
-    stack: AsyncExitStack, outbox: SqlOutbox, schedules: SqlSchedules, running: RunningTurns, crew: Crew
+    stack: AsyncExitStack,
+    outbox: SqlOutbox,
+    schedules: SqlSchedules,
+    running: RunningTurns,
+    crew: Crew,
+    profile: KeptProfile,
 ) -> None:
     await keep_running(stack, outbox.run, "outbox")
     await schedules.start()
@@ -290,6 +309,7 @@ def _conversation(
         catalogue=contexts.catalogue,
         settings=config.conversation,
         templates=switches.templates,
+        profile=contexts.profile,
     )
 
 

@@ -9,8 +9,10 @@ from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
 from assistant.events import Event
-from assistant.models import Approval, Chunk, Completion, Notice, Operation, Receipt, UserContext
+from assistant.knowledge import Evidence, Fact, Recalled
+from assistant.models import Approval, Chunk, Completion, Notice, Operation, Receipt, Turn, UserContext
 from assistant.remote import Account, Credential
+from assistant.vectors import Nearest
 
 
 class Clock(Protocol):
@@ -43,6 +45,34 @@ class LanguageModel(Protocol):
 
     async def tokenize(self, text: str) -> int:
         """How many tokens `text` is."""
+        ...
+
+
+class Embedder(Protocol):
+    """Sentence embeddings on the device, and the nearest of those that are kept."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether at least one model's files are here (it may not be loaded yet)."""
+        ...
+
+    @property
+    def version(self) -> str:
+        """Names the models in use: vectors of another version can't be compared. Ask after a request, not before it."""
+        ...
+
+    async def embed(self, texts: Sequence[str]) -> Sequence[bytes]:
+        """One record (`vectors.RECORD` bytes) for each text, read as a passage; empty for a text without a word.
+
+        Raises ModelMissing, WorkerDied, EngineError.
+        """
+        ...
+
+    async def nearest(self, file: Path, query: str, *, limit: int, among: Sequence[int] = ()) -> Nearest:
+        """The `limit` records of a file that are nearest to the query, and the scores of the slots in `among`.
+
+        The file may grow meanwhile, and slots in it may be emptied or filled. Raises as `embed` does.
+        """
         ...
 
 
@@ -238,4 +268,54 @@ class Folders(Protocol):
 
     def of(self, skill: str) -> Path:
         """Its folder, made if need be (0700)."""
+        ...
+
+
+class Profile(Protocol):
+    """What is known of the user: kept as it was said, superseded, never out of the user's hands."""
+
+    def heard(self, turn: Turn, language: str) -> None:
+        """Keep what a person said, and the facts that it states."""
+        ...
+
+    def remember(self, text: str, source: str, *, language: str) -> Sequence[Fact]:
+        """Keep what the user asked to be remembered; the facts it became. `source` names it for `take_back`."""
+        ...
+
+    def facts(self, *, as_of: datetime | None = None, history: bool = False) -> Sequence[Fact]:
+        """What holds now, or held at a moment, or all that ever did."""
+        ...
+
+    def why(self, fact: str) -> Sequence[Evidence]:
+        """The words that state a fact, oldest first."""
+        ...
+
+    def tell(self, fact: Fact, language: str) -> str:
+        """The fact as a sentence to the user."""
+        ...
+
+    @property
+    def kinds(self) -> Sequence[str]:
+        """The kinds of facts, in the order in which they are shown."""
+        ...
+
+    @property
+    def enough(self) -> float:
+        """The score from which something that was recalled answers the question."""
+        ...
+
+    def heading(self, kind: str, language: str) -> str:
+        """What a kind of facts is called."""
+        ...
+
+    async def recall(self, query: str, *, limit: int = 10) -> Sequence[Recalled]:
+        """What was said that answers a question, best first."""
+        ...
+
+    def take_back(self, source: str) -> Sequence[Fact]:
+        """Undo what one source brought; the facts that are gone."""
+        ...
+
+    async def forget(self, facts: Sequence[str]) -> int:
+        """Remove facts (by id) for good, with all that states them; how many there were."""
         ...

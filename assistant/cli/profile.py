@@ -1,37 +1,177 @@
-"""`assistant profile`: who the user is and whom they know, as the user's own file says it."""
+"""`assistant profile`: who the user is by their own file, and what was learned of them; all of it in their hands."""
 
 from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from assistant.cli import help
 from assistant.cli import shell as shells
+from assistant.cli.exits import UsageProblem
 from assistant.cli.help import Command
+from assistant.cli.shell import Shell
+
+if TYPE_CHECKING:
+    from assistant.models import UserContext
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     commands = help.group()
-    commands.command(cls=Command)(show)
-    commands.command(cls=Command)(edit)
+    for function in (show, edit, why, pin, forget, history, undo):
+        commands.command(cls=Command)(function)
     app.add_typer(commands, name="profile", rich_help_panel="setup")
 
 
-def show(context: typer.Context, as_json: bool = typer.Option(False, "--json")) -> None:
+def show(
+    context: typer.Context,
+    as_of: str = typer.Option("", "--as-of", metavar="DATE"),
+    everything: bool = typer.Option(False, "--all"),
+    as_json: bool = typer.Option(False, "--json"),
+) -> None:
     """Show it."""
     from assistant.cli.userfile import read_user
 
     shell = shells.of(context)
     shell.as_json = as_json
     file = shell.paths.profile_file
-    if not file.exists() and not as_json:
-        shell.say("profile.none", file=file)
-        return
     user = read_user(file)[0] if file.exists() else None
+    facts = shell.run(_facts(shell, _moment(as_of), everything))
     if as_json:
-        shell.json(user.model_dump(mode="json") if user else {})
+        shell.json((user.model_dump(mode="json") if user else {}) | {"facts": facts})
         return
-    assert user is not None
+    if user is not None:
+        _show_file(shell, user)
+        shell.note(str(file))
+    else:
+        shell.say("profile.none", file=file)
+    shell.line("")
+    if not facts:
+        shell.say("profile.nothing_learned")
+    for fact in facts:
+        shell.line(f"{fact['id'][:6]}  {fact['told']}{_state(shell, fact)}")
+
+
+def why(context: typer.Context, fact: str = typer.Argument(metavar="ID"), as_json: bool = typer.Option(False, "--json")) -> None:
+    """Show the words that state it."""
+    shell = shells.of(context)
+    shell.as_json = as_json
+
+    async def work() -> dict[str, Any]:
+        async with shell.client() as client:
+            return await client.profile.why(_whole(fact, await client.profile.facts(history=True)))
+
+    found = shell.run(work())
+    if as_json:
+        shell.json(found)
+        return
+    shell.line(found["fact"]["told"] + _state(shell, found["fact"]))
+    for said in found["evidence"]:
+        shell.say("profile.said", at=datetime.fromisoformat(said["at"]), text=said["text"])
+
+
+def pin(
+    context: typer.Context,
+    fact: str = typer.Argument(metavar="ID"),
+    off: bool = typer.Option(False, "--off"),
+) -> None:
+    """Keep it in sight."""
+    shell = shells.of(context)
+
+    async def work() -> dict[str, Any]:
+        async with shell.client() as client:
+            known = await client.profile.facts(history=True)
+            return await client.profile.pin(_whole(fact, known), pinned=not off)
+
+    shell.say("profile.unpinned" if off else "profile.pinned", fact=shell.run(work())["told"])
+
+
+def forget(context: typer.Context, facts: list[str] = typer.Argument(metavar="ID…")) -> None:
+    """Forget it for good."""
+    shell = shells.of(context)
+
+    async def work() -> int:
+        async with shell.client() as client:
+            known = await client.profile.facts(history=True)
+            wanted = [_whole(one, known) for one in facts]
+            for one in wanted:
+                await client.profile.forget(one)
+            return len(wanted)
+
+    shell.say("profile.forgotten", count=shell.run(work()))
+
+
+def history(context: typer.Context, as_json: bool = typer.Option(False, "--json")) -> None:
+    """What was learned and changed."""
+    shell = shells.of(context)
+    shell.as_json = as_json
+
+    async def work() -> list[dict[str, Any]]:
+        async with shell.client() as client:
+            return await client.profile.changes()
+
+    found = shell.run(work())
+    if as_json:
+        shell.json({"items": found})
+    elif not found:
+        shell.say("profile.nothing_learned")
+    for one in [] if as_json else found:
+        shell.say(f"profile.change.{one['what']}", at=datetime.fromisoformat(one["at"]), fact=one["told"])
+
+
+def undo(context: typer.Context) -> None:
+    """Take back the newest change."""
+    shell = shells.of(context)
+
+    async def work() -> dict[str, Any]:
+        async with shell.client() as client:
+            return await client.profile.undo()
+
+    done = shell.run(work())
+    if not done["batch"]:
+        shell.say("profile.nothing_learned")
+        return
+    shell.say("profile.undone")
+    for one in done["items"]:
+        shell.line(f"- {one['told']}")
+
+
+async def _facts(shell: Shell, as_of: datetime | None, everything: bool) -> list[dict[str, Any]]:
+    async with shell.client() as client:
+        return await client.profile.facts(as_of=as_of, history=everything)
+
+
+def _moment(text: str) -> datetime | None:
+    """The end of a day, or a moment, in the system's zone. Raises UsageProblem."""
+    if not text:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageProblem("cli.no_date", text=text) from None
+    whole_day = "T" not in text and " " not in text
+    return (moment.replace(hour=23, minute=59, second=59) if whole_day else moment).astimezone()
+
+
+def _whole(wanted: str, known: list[dict[str, Any]]) -> str:
+    """The id that begins so; what fits none is left to the daemon to refuse. Raises UsageProblem where several fit."""
+    fitting = [str(fact["id"]) for fact in known if str(fact["id"]).startswith(wanted)]
+    if len(fitting) > 1 and wanted not in fitting:
+        raise UsageProblem("cli.several", id=wanted)
+    return fitting[0] if len(fitting) == 1 else wanted
+
+
+def _state(shell: Shell, fact: dict[str, Any]) -> str:
+    """What is remarkable of it: until when it held, that it is pinned."""
+    if fact["valid_to"]:
+        since, until = (datetime.fromisoformat(fact[name]) for name in ("valid_from", "valid_to"))
+        return " " + shell.text("profile.held", since=since, until=until)
+    return " " + shell.text("profile.is_pinned") if fact["pinned"] else ""
+
+
+def _show_file(shell: Shell, user: UserContext) -> None:
     for key in ("name", "email", "home", "home_airport", "zone", "locale"):
         if getattr(user, key):
             shell.line(f"{shell.text(f'profile.field.{key}')}: {getattr(user, key)}")
@@ -49,7 +189,6 @@ def show(context: typer.Context, as_json: bool = typer.Option(False, "--json")) 
             for person in user.contacts
         ]
         shell.table("profile", (*columns, "aliases"), rows)
-    shell.note(str(file))
 
 
 def edit(context: typer.Context) -> None:

@@ -15,6 +15,7 @@ from datetime import datetime
 from functools import partial
 from weakref import WeakValueDictionary
 
+from assistant.concealed import redact
 from assistant.config import ConversationSettings
 from assistant.conversation.acting import Acting
 from assistant.conversation.answers import proof_of
@@ -36,12 +37,13 @@ from assistant.events import (
     Failed,
     ReceiptIssued,
     Token,
+    ToolStarted,
     TurnDone,
     TurnStarted,
 )
 from assistant.locale import Catalogue
 from assistant.models import Approval, Language, Observation, Plan, Priority, Receipt, Step, Turn, UserContext
-from assistant.ports import Clock, Users
+from assistant.ports import Clock, Profile, Users
 from assistant.safety.approvals import Approvals, masked
 from assistant.skillkit.loader import Skills
 from assistant.skillkit.planned import not_there
@@ -50,6 +52,7 @@ from assistant.store import is_damage
 _log = logging.getLogger(__name__)
 _LONGEST = 20_000
 """Characters of a turn: a dozen pages."""
+_PROFILE = "profile."
 _BARE_ANSWER = 2
 """So few words may answer a question in another script: a name, a number with its unit."""
 
@@ -71,7 +74,9 @@ class Conversation:
         catalogue: Catalogue,
         settings: ConversationSettings,
         templates: bool = True,
+        profile: Profile | None = None,
     ) -> None:
+        self._profile = profile
         self._rules = Rules(sentences, skills, sessions, self._help)
         self._decider = Decider(planner, self._rules, templates=templates)
         self.executor = executor
@@ -90,8 +95,11 @@ class Conversation:
         """All events of the turn, in order, `TurnDone` last. Turns of one session wait for each other."""
         async with self._locks.setdefault(turn.session, asyncio.Lock()):
             record = Record(turn, self._language(turn), time.monotonic())
-            async for event in self._guarded(self._take(turn, record), record):
-                yield event
+            try:
+                async for event in self._guarded(self._take(turn, record), record):
+                    yield event
+            finally:
+                self._hear(record)
 
     async def decide(
         self, approval: str, *, approve: bool, bound_to: str | None, turn: Turn, proof: str = ""
@@ -305,6 +313,17 @@ class Conversation:
             self._sessions.keep(record.turn, record.language, record.reply, record.via, record.elapsed_ms(), kept)
         except sqlite3.Error as error:  # what was done is done and said; the conversation forgets this turn
             _log.error("turn %s could not be kept: %s", record.turn.id, error)
+
+    def _hear(self, record: Record) -> None:
+        """What a person said is kept for the profile; what the profile itself was asked or told is its own matter."""
+        about_it = any(isinstance(event, ToolStarted) and event.tool.startswith(_PROFILE) for event in record.events)
+        turn = record.turn
+        if self._profile is None or about_it or not turn.present or len(turn.text) > _LONGEST:
+            return
+        try:
+            self._profile.heard(turn.model_copy(update={"text": redact(turn.text)}), record.language)
+        except sqlite3.Error as error:
+            _log.error("what turn %s says could not be kept: %s", turn.id, error)
 
     def _failed(self, error: AssistantError, record: Record) -> Failed:
         message, mend = self._catalogue.explain(error, record.language)

@@ -19,7 +19,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from assistant.errors import AssistantError, PolicyDenied
 from assistant.events import Event
 from assistant.models import Approval, Operation, Plan, Receipt, Turn
-from assistant.server import endpoints, wire
+from assistant.server import endpoints, profile_endpoints, wire
 from assistant.server.callers import Caller, caller
 from assistant.server.guard import SUBPROTOCOL
 from assistant.server.openapi import Described, document
@@ -59,6 +59,12 @@ ENDPOINTS = (
     Endpoint("GET", "/v1/outbox", endpoints.outbox, gives=Operation),
     Endpoint("POST", "/v1/outbox/{id}/cancel", endpoints.cancel_operation, gives=Receipt),
     Endpoint("POST", "/v1/outbox/{id}/resolve", endpoints.resolve_operation, wire.ResolutionBody, Receipt),
+    Endpoint("GET", "/v1/profile/facts", profile_endpoints.facts),
+    Endpoint("GET", "/v1/profile/facts/{id}", profile_endpoints.why),
+    Endpoint("POST", "/v1/profile/facts/{id}/forget", profile_endpoints.forget),
+    Endpoint("POST", "/v1/profile/facts/{id}/pin", profile_endpoints.pin, wire.PinBody),
+    Endpoint("GET", "/v1/profile/changes", profile_endpoints.changes),
+    Endpoint("POST", "/v1/profile/undo", profile_endpoints.undo, wire.UndoneBody),
     Endpoint("GET", "/v1/audit", endpoints.audit),
     Endpoint("GET", "/v1/audit/verify", endpoints.verify_audit),
     Endpoint("GET", "/v1/models", endpoints.models),

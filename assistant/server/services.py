@@ -13,6 +13,7 @@ from assistant.conversation.sessions import Sessions
 from assistant.engine.client import Engine
 from assistant.engine.models import ModelStore
 from assistant.locale import Catalogue
+from assistant.memory.keeper import KeptProfile
 from assistant.models import Language
 from assistant.notify.bus import EventBus
 from assistant.ports import Clock, LanguageModel, Outbox
@@ -42,6 +43,7 @@ class Services:
     """None where the model is scripted."""
     models: ModelStore
     bus: EventBus
+    profile: KeptProfile
     health: Callable[[], dict[str, Any]]
     survey: Callable[[], list[dict[str, Any]]]
     """What the skills from elsewhere may do and did."""

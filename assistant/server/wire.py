@@ -95,3 +95,22 @@ class TurnMessage(TurnBody):
 
     v: Literal[1] = 1
     type: Literal["turn"]
+
+
+class FactsQuery(_Body):
+    """Which facts: those of now, of a moment, or all that ever were."""
+
+    as_of: datetime | None = None
+    history: bool = False
+
+
+class PinBody(_Body):
+    """Whether a fact is kept in sight."""
+
+    pinned: bool
+
+
+class UndoneBody(_Body):
+    """What is taken back; empty is the newest change."""
+
+    batch: str = Field("", max_length=200)

@@ -33,6 +33,8 @@ from assistant.errors import (
     SkillFailed as SkillFailed,
 )
 from assistant.failpoint import failpoint as failpoint
+from assistant.knowledge import Fact as Fact
+from assistant.knowledge import Recalled as Recalled
 from assistant.models import (
     Completion as Completion,
 )
@@ -74,6 +76,7 @@ from assistant.models import (
 )
 from assistant.ports import Document as Document
 from assistant.ports import Index as Index
+from assistant.ports import Profile as Profile
 from assistant.ports import Scheduled as Scheduled
 from assistant.remote import Account as Account
 from assistant.remote import Credential as Credential

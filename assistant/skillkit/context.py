@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
 from assistant.models import Language, Notice, UserContext
-from assistant.ports import Accounts, Index, LanguageModel, Outbox, Quiet, Schedules, Secrets
+from assistant.ports import Accounts, Index, LanguageModel, Outbox, Profile, Quiet, Schedules, Secrets
 from assistant.skillkit.fellows import ALONE, Fellows
 
 
@@ -67,6 +67,8 @@ class Context:
     """For work in the background, which waits while a person is being answered."""
     fellows: Fellows = ALONE
     """What other skills offer."""
+    profile: Profile | None = None
+    """What is known of the user; for the skill that tells it and takes it back."""
     operation: str = ""
     """The action's id (and idempotency key), for `write` tools that need one."""
     again: Callable[[], Context] | None = None

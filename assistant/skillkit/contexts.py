@@ -10,9 +10,12 @@ from typing import Any
 
 from assistant.locale import Catalogue
 from assistant.models import Language, UserContext
-from assistant.ports import Accounts, Clock, Index, LanguageModel, Outbox, Quiet, Schedules, Secrets
+from assistant.ports import Accounts, Clock, Index, LanguageModel, Outbox, Profile, Quiet, Schedules, Secrets
 from assistant.skillkit.context import Context, Notify
 from assistant.skillkit.fellows import Offers, Present
+
+_PROFILE = "profile"
+"""The one skill that is given all that is known of the user."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +36,7 @@ class Contexts:
     schedules: Schedules
     notify: Notify
     quiet: Quiet
+    profile: Profile | None = None
     offers: Offers = lambda _: ()
     """What the bundled skills offer one another."""
 
@@ -59,6 +63,7 @@ class Contexts:
             notify=self.notify,
             quiet=self.quiet,
             fellows=Present(self.offers, lambda other: self.of(other, language)),
+            profile=self.profile if skill == _PROFILE else None,
             operation=operation,
             again=lambda: self.of(skill, language, operation=operation),
         )

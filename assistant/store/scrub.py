@@ -1,5 +1,5 @@
 """Forgetting for good: what was deleted leaves the search index, the log of the database and the disk. Knows no table
-but the index's words.
+but the indexes' words.
 
 `secure_delete` overwrites what a DELETE frees. Two copies outlive it: the words of a deleted document stay in the
 full-text index until its segments are merged, and old pages stay in the write-ahead log until it is emptied.
@@ -15,23 +15,29 @@ from collections.abc import Callable
 from assistant.store.database import Database
 
 _log = logging.getLogger(__name__)
+_INDEXES = ("index_words", "evidence_words")
 _PAGES = 64
 """So many pages are merged at once: a few milliseconds."""
 _FIRST_S, _EVERY_S = 60.0, 3600.0
 
 
 async def scrub(db: Database) -> None:
-    """Merge the index into one segment, in steps that let other work through, then empty the write-ahead log."""
+    """Merge each index into one segment, in steps that let other work through, then empty the write-ahead log."""
+    for index in _INDEXES:
+        await _merge(db, index)
+    db.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+async def _merge(db: Database, index: str) -> None:
     connection = db.conn
     pages = -_PAGES  # negative: merge all segments, also where there are few of a size
     while True:
         before = connection.total_changes
-        connection.execute("INSERT INTO index_words (index_words, rank) VALUES ('merge', ?)", (pages,))
+        connection.execute(f"INSERT INTO {index} ({index}, rank) VALUES ('merge', ?)", (pages,))
         if connection.total_changes - before < 2:
-            break
+            return
         pages = _PAGES
         await asyncio.sleep(0)
-    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 async def keep_scrubbed(db: Database, forget: Callable[[], int]) -> None:

@@ -1,0 +1,91 @@
+"""What is known of the user, as values: what was said, the facts that were read in it, and what answers a question."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from assistant.models import Value
+
+Source = Literal["said", "wrote", "heard"]
+"""said: the user's own words to the assistant. wrote: the user's own words to others. heard: somebody else's words,
+which never become a fact about the user."""
+
+
+class Evidence(Value):
+    """Words as they were said, the ground of every fact. Appended, never changed; only forgetting removes them."""
+
+    id: int
+    source: str
+    """What it was: `turn:<id>`, `mail:<id>`, …; the same one is kept once."""
+    origin: Source
+    speaker: str = ""
+    """Who said it; empty is the user."""
+    thread: str = ""
+    """The conversation it was said in: what comes before and after it there belongs to it."""
+    language: str
+    text: str
+    at: datetime
+
+
+class Fact(Value):
+    """One thing that is known, with when it was said, when it held and what took its place."""
+
+    id: str
+    kind: str
+    predicate: str
+    """Of `profile/kinds.yaml`."""
+    subject: str = ""
+    """Whose it is; empty is the user."""
+    topic: str = ""
+    """What of: the colour of a favourite colour."""
+    value: str
+    text: str
+    """The words that state it."""
+    language: str
+    confidence: float
+    """0…1."""
+    evidences: int = 1
+    """How many times it was stated."""
+    origin: Source
+    observed_at: datetime
+    """When it was last stated first-hand; the others follow from that."""
+    valid_from: datetime
+    valid_to: datetime | None = None
+    """None where it still holds."""
+    recorded_at: datetime
+    last_confirmed_at: datetime
+    superseded_by: str | None = None
+    pinned: bool = False
+
+
+class Statement(Value):
+    """A fact that words state, before it is kept."""
+
+    predicate: str
+    subject: str = ""
+    topic: str = ""
+    value: str
+    text: str
+    language: str
+    ends: bool = False
+    """It says that this holds no longer."""
+
+
+class Change(Value):
+    """One entry of a profile's history."""
+
+    id: int
+    batch: str
+    """What belongs together and is taken back together."""
+    at: datetime
+    what: Literal["added", "confirmed", "superseded", "ended", "pinned", "unpinned"]
+    fact: str
+
+
+class Recalled(Value):
+    """Words that answer a question, best first, with the facts that were read in them."""
+
+    evidence: Evidence
+    score: float
+    facts: tuple[Fact, ...] = ()

@@ -1,0 +1,136 @@
+"""Words as they were said: appended, found by their words, and only ever removed by forgetting. Reads no meaning."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from assistant.knowledge import Evidence, Source
+from assistant.store import Database
+from assistant.store.index import segment
+
+_TERMS = 24
+_STOP = frozenset(
+    "a an the of to in on at for and or is are was were be been do does did has have had i you he she it they we his"
+    " her their its my your our me him them us what when where who whom which why how that this these those with by"
+    " from as not no about would could should will can may might if than then so there some any into out up down over"
+    " after before during s t re ve ll m d 的 了 吗 呢 是".split()
+)
+
+
+class EvidenceBook:
+    """The table `evidence` and its word index."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    def append(
+        self,
+        text: str,
+        *,
+        source: str,
+        origin: Source,
+        language: str,
+        at: datetime,
+        speaker: str = "",
+        thread: str = "",
+    ) -> int | None:
+        """Keep it; its number. None where this source is kept already."""
+        words, singles = segment(text)
+        cursor = self._db.conn.execute(
+            "INSERT OR IGNORE INTO evidence (source, origin, speaker, thread, language, text, at, words, singles)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (source, origin, speaker, thread, language, text, utc(at), " ".join(words), " ".join(singles)),
+        )
+        return cursor.lastrowid if cursor.rowcount == 1 else None
+
+    def numbered(self, source: str) -> int | None:
+        """The number of a source; None where it isn't kept."""
+        row = self._db.conn.execute("SELECT id FROM evidence WHERE source = ?", (source,)).fetchone()
+        return None if row is None else int(row["id"])
+
+    def of(self, numbers: Iterable[int]) -> dict[int, Evidence]:
+        """Those of these numbers that are there."""
+        wanted = list(numbers)
+        found: dict[int, Evidence] = {}
+        for start in range(0, len(wanted), 500):
+            some = wanted[start : start + 500]
+            marks = ",".join("?" * len(some))
+            for row in self._db.conn.execute(f"SELECT * FROM evidence WHERE id IN ({marks})", some):
+                found[row["id"]] = _evidence(row)
+        return found
+
+    def after(self, number: int, limit: int) -> list[Evidence]:
+        """The first ones from this number on."""
+        rows = self._db.conn.execute("SELECT * FROM evidence WHERE id >= ? ORDER BY id LIMIT ?", (number, limit))
+        return [_evidence(row) for row in rows]
+
+    def neighbours(self, numbers: Iterable[int], reach: int) -> dict[int, dict[int, int]]:
+        """For each number, what stands near it in its thread: offset (-reach…reach, without 0) → number."""
+        found: dict[int, dict[int, int]] = {}
+        for number in numbers:
+            near: dict[int, int] = {}
+            for sign, order, test in ((-1, "DESC", "<"), (1, "ASC", ">")):
+                rows = self._db.conn.execute(
+                    f"SELECT e.id FROM evidence e, evidence o WHERE o.id = ? AND e.thread = o.thread AND e.thread != ''"
+                    f" AND e.id {test} o.id ORDER BY e.id {order} LIMIT ?",
+                    (number, reach),
+                )
+                near |= {sign * (place + 1): row[0] for place, row in enumerate(rows)}
+            found[number] = near
+        return found
+
+    def search(self, query: str, limit: int) -> dict[int, float]:
+        """Evidence that holds words of `query`, with its BM25 (higher is better); Robertson and Zaragoza 2009."""
+        match = self._match(query)
+        if not match:
+            return {}
+        rows = self._db.conn.execute(
+            "SELECT rowid, bm25(evidence_words) AS score FROM evidence_words WHERE evidence_words MATCH ?"
+            " ORDER BY rank LIMIT ?",
+            (match, limit),
+        )
+        return {row[0]: -row[1] for row in rows}
+
+    def holding(self, needles: Iterable[str]) -> dict[int, Evidence]:
+        """Evidence that holds one of these texts, whatever its case."""
+        found: dict[int, Evidence] = {}
+        for needle in needles:
+            for row in self._db.conn.execute("SELECT * FROM evidence WHERE instr(lower(text), lower(?))", (needle,)):
+                found[row["id"]] = _evidence(row)
+        return found
+
+    def delete(self, numbers: Iterable[int]) -> None:
+        """Remove them; the numbers are never given again."""
+        self._db.conn.executemany("DELETE FROM evidence WHERE id = ?", [(number,) for number in numbers])
+
+    def count(self) -> int:
+        """How much there is."""
+        return int(self._db.conn.execute("SELECT count(*) FROM evidence").fetchone()[0])
+
+    def _match(self, query: str) -> str:
+        """The FTS5 expression for any of the query's words that tell something."""
+        words, singles = segment(query[:1000])
+        told = [word for word in dict.fromkeys(words) if word not in _STOP] or list(dict.fromkeys(words))
+        if not told and singles:
+            return " OR ".join(f'singles : "{one}"' for one in singles[:_TERMS])
+        return " OR ".join(f'words : "{word}"' for word in told[:_TERMS])
+
+
+def utc(at: datetime) -> str:
+    """A moment as it is stored: UTC, so that text sorts as time does."""
+    return at.astimezone(UTC).isoformat()
+
+
+def _evidence(row: sqlite3.Row) -> Evidence:
+    return Evidence(
+        id=row["id"],
+        source=row["source"],
+        origin=row["origin"],
+        speaker=row["speaker"],
+        thread=row["thread"],
+        language=row["language"],
+        text=row["text"],
+        at=datetime.fromisoformat(row["at"]),
+    )

@@ -1,0 +1,266 @@
+"""Facts and their history: what is stated is added, confirms what is known, or takes its place. Judges no words.
+
+A fact's key says what it is about (whose, which predicate, what of). Where there can be one value only, a newer one
+supersedes the older, which keeps the time in which it held: `valid_from` and `valid_to` are about the world,
+`recorded_at` is about us (bitemporal tables, Snodgrass 1999).
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import uuid
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Literal
+
+from assistant.knowledge import Change, Fact, Source, Statement
+from assistant.memory.evidence import utc
+from assistant.memory.kinds import Kinds
+from assistant.store import Database
+from assistant.store.index import fold
+
+_CURRENT = "superseded_by IS NULL AND valid_to IS NULL"
+_STATED = 0.9
+_AGAIN = 0.5
+"""Of what is missing to certainty, so much comes with each time it is stated again."""
+
+What = Literal["added", "confirmed", "superseded", "ended", "pinned", "unpinned"]
+
+
+class FactBook:
+    """The tables `facts`, `fact_evidence` and `profile_changes`. Call it inside a transaction."""
+
+    def __init__(self, db: Database, kinds: Kinds) -> None:
+        self._db = db
+        self._kinds = kinds
+
+    def state(
+        self, said: Statement, *, evidence: int, origin: Source, at: datetime, now: datetime, batch: str
+    ) -> tuple[Fact, What] | None:
+        """Take a statement in. None where it ends something that isn't known."""
+        key, value_key = self._keys(said)
+        if said.ends:
+            return self._end(said, at, batch, now)
+        same = self._rows(f"key = ? AND value_key = ? AND {_CURRENT}", key, value_key)
+        if same:
+            return self._confirm(same[0], evidence, at, batch, now), "confirmed"
+        others = self._replaced(said, key, value_key)
+        fact = self._new(said, key, value_key, evidence, origin, at, now)
+        newer = [one for one in others if one.observed_at > at]
+        if newer:  # told late: it held until what is known already
+            first = min(newer, key=lambda one: one.observed_at)
+            self._write(fact.id, valid_to=utc(first.valid_from), superseded_by=first.id)
+            self._note(batch, now, "added", fact.id, None)
+            return self.get(fact.id), "added"
+        for old in others:
+            self._note(batch, now, "superseded", old.id, old)
+            self._write(old.id, valid_to=utc(at), superseded_by=fact.id)
+        self._note(batch, now, "added", fact.id, None)
+        return fact, "superseded" if others else "added"
+
+    def pin(self, fact: str, pinned: bool, batch: str, now: datetime) -> Fact:
+        """Keep it in sight whatever happens, or no longer. Raises KeyError."""
+        before = self.get(fact)
+        self._note(batch, now, "pinned" if pinned else "unpinned", fact, before)
+        self._write(fact, pinned=int(pinned))
+        return self.get(fact)
+
+    def take_back(self, batch: str) -> list[Fact]:
+        """Undo a batch: what it added goes for good (returned), what it changed is as before."""
+        rows = self._db.conn.execute(
+            "SELECT id, what, fact, before FROM profile_changes WHERE batch = ? ORDER BY id DESC", (batch,)
+        ).fetchall()
+        gone = []
+        for row in rows:
+            if row["what"] == "added":
+                gone.append(self.get(row["fact"]))
+                self._db.conn.execute("DELETE FROM facts WHERE id = ?", (row["fact"],))
+            else:
+                self._restore(json.loads(row["before"]))
+                self._db.conn.execute("DELETE FROM profile_changes WHERE id = ?", (row["id"],))
+        return gone
+
+    def get(self, fact: str) -> Fact:
+        """The fact of this id. Raises KeyError."""
+        rows = self._rows("id = ?", fact)
+        if not rows:
+            raise KeyError(fact)
+        return rows[0]
+
+    def current(self, *, as_of: datetime | None = None, history: bool = False) -> list[Fact]:
+        """What holds now, or held at a moment, or all that ever did; in the order in which it was learned."""
+        if history:
+            return self._rows("1")
+        if as_of is None:
+            return self._rows(_CURRENT)
+        moment = utc(as_of)
+        return self._rows("valid_from <= ? AND (valid_to IS NULL OR valid_to > ?)", moment, moment)
+
+    def read_in(self, numbers: Iterable[int]) -> dict[int, tuple[Fact, ...]]:
+        """Evidence → the facts that were read in it."""
+        wanted = list(numbers)
+        found: dict[int, list[Fact]] = {}
+        marks = ",".join("?" * len(wanted))
+        for row in self._db.conn.execute(
+            f"SELECT l.evidence AS number, f.* , {_EVIDENCES} FROM fact_evidence l JOIN facts f ON f.id = l.fact"
+            f" WHERE l.evidence IN ({marks})",
+            wanted,
+        ):
+            found.setdefault(row["number"], []).append(_fact(row))
+        return {number: tuple(facts) for number, facts in found.items()}
+
+    def guides(self, limit: int) -> list[int]:
+        """Numbers of the evidence of facts that say how the user wants things, the newest first."""
+        names = [name for name, one in self._kinds.predicates.items() if one.guides]
+        marks = ",".join("?" * len(names))
+        rows = self._db.conn.execute(
+            "SELECT DISTINCT l.evidence FROM facts f JOIN fact_evidence l ON l.fact = f.id"
+            f" WHERE f.predicate IN ({marks}) AND {_CURRENT} ORDER BY l.evidence DESC LIMIT ?",
+            (*names, limit),
+        )
+        return [row[0] for row in rows]
+
+    def evidence_of(self, fact: str) -> list[int]:
+        """Numbers of the evidence that states it, oldest first."""
+        rows = self._db.conn.execute("SELECT evidence FROM fact_evidence WHERE fact = ? ORDER BY evidence", (fact,))
+        return [row[0] for row in rows]
+
+    def ground(self, fact: str, evidence: int) -> None:
+        """Note that this evidence states the fact."""
+        self._db.conn.execute("INSERT OR IGNORE INTO fact_evidence VALUES (?, ?)", (fact, evidence))
+
+    def delete(self, facts: Sequence[str]) -> None:
+        """Remove them and all that was noted of their changes; what they had superseded holds no more either."""
+        marks = ",".join("?" * len(facts))
+        self._db.conn.execute(f"DELETE FROM facts WHERE id IN ({marks})", list(facts))
+
+    def changes(self, limit: int) -> list[Change]:
+        """The newest first."""
+        rows = self._db.conn.execute("SELECT * FROM profile_changes ORDER BY id DESC LIMIT ?", (limit,))
+        return [
+            Change(
+                id=row["id"],
+                batch=row["batch"],
+                at=datetime.fromisoformat(row["at"]),
+                what=row["what"],
+                fact=row["fact"],
+            )
+            for row in rows
+        ]
+
+    # --- inside ------------------------------------------------------------------------------------------------
+
+    def _keys(self, said: Statement) -> tuple[str, str]:
+        value_key = plain(said.value)
+        about = "|".join((plain(said.subject), said.predicate, plain(said.topic)))
+        return (about if self._kinds.predicates[said.predicate].one else f"{about}|{value_key}"), value_key
+
+    def _replaced(self, said: Statement, key: str, value_key: str) -> list[Fact]:
+        """What can't hold beside it any more."""
+        predicate = self._kinds.predicates[said.predicate]
+        others = self._rows(f"key = ? AND {_CURRENT}", key) if predicate.one else []
+        for other in sorted(predicate.against):
+            others += self._rows(
+                f"predicate = ? AND subject = ? AND value_key = ? AND {_CURRENT}", other, said.subject, value_key
+            )
+        return others
+
+    def _new(
+        self, said: Statement, key: str, value_key: str, evidence: int, origin: Source, at: datetime, now: datetime
+    ) -> Fact:
+        fact = uuid.uuid4().hex[:12]
+        moment = utc(at)
+        self._db.conn.execute(
+            "INSERT INTO facts (id, kind, predicate, subject, topic, value, key, value_key, text, language, confidence,"
+            " origin, observed_at, valid_from, recorded_at, last_confirmed_at)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                fact,
+                self._kinds.predicates[said.predicate].kind,
+                said.predicate,
+                said.subject,
+                said.topic,
+                said.value,
+                key,
+                value_key,
+                said.text,
+                said.language,
+                _STATED,
+                origin,
+                moment,
+                moment,
+                utc(now),
+                moment,
+            ),
+        )
+        self.ground(fact, evidence)
+        return self.get(fact)
+
+    def _confirm(self, fact: Fact, evidence: int, at: datetime, batch: str, now: datetime) -> Fact:
+        self._note(batch, now, "confirmed", fact.id, fact)
+        self.ground(fact.id, evidence)
+        confidence = fact.confidence + (1 - fact.confidence) * _AGAIN
+        self._write(
+            fact.id,
+            confidence=confidence,
+            observed_at=utc(max(at, fact.observed_at)),
+            last_confirmed_at=utc(max(at, fact.last_confirmed_at)),
+            valid_from=utc(min(at, fact.valid_from)),
+        )
+        return self.get(fact.id)
+
+    def _end(self, said: Statement, at: datetime, batch: str, now: datetime) -> tuple[Fact, What] | None:
+        same = self._rows(
+            f"predicate = ? AND subject = ? AND (value_key = ? OR ? = '') AND {_CURRENT}",
+            said.predicate,
+            said.subject,
+            plain(said.value),
+            plain(said.value),
+        )
+        if not same:
+            return None
+        for old in same:
+            self._note(batch, now, "ended", old.id, old)
+            self._write(old.id, valid_to=utc(at))
+        return self.get(same[0].id), "ended"
+
+    def _write(self, fact: str, **columns: object) -> None:
+        settings = ", ".join(f"{name} = ?" for name in columns)
+        self._db.conn.execute(f"UPDATE facts SET {settings} WHERE id = ?", (*columns.values(), fact))
+
+    def _note(self, batch: str, now: datetime, what: What, fact: str, before: Fact | None) -> None:
+        kept = before.model_dump_json(include=_MUTABLE) if before else "{}"
+        self._db.conn.execute(
+            "INSERT INTO profile_changes (batch, at, what, fact, before) VALUES (?, ?, ?, ?, ?)",
+            (batch, utc(now), what, fact, json.dumps({"id": fact} | json.loads(kept))),
+        )
+
+    def _restore(self, before: dict[str, object]) -> None:
+        self._write(str(before.pop("id")), **{name: _column(value) for name, value in before.items()})
+
+    def _rows(self, where: str, *values: object) -> list[Fact]:
+        rows = self._db.conn.execute(
+            f"SELECT f.*, {_EVIDENCES} FROM facts f WHERE {where} ORDER BY recorded_at, rowid", values
+        )
+        return [_fact(row) for row in rows]
+
+
+_EVIDENCES = "(SELECT count(*) FROM fact_evidence n WHERE n.fact = f.id) AS evidences"
+_MUTABLE = {"confidence", "observed_at", "valid_from", "valid_to", "last_confirmed_at", "superseded_by", "pinned"}
+
+
+def plain(text: str) -> str:
+    """`text` as it is compared: folded, without articles, spaces and marks at its ends."""
+    folded = fold(text).strip(" .,;:!?。，；：！？\"'“”")
+    for article in ("the ", "a ", "an ", "my ", "some "):
+        folded = folded.removeprefix(article)
+    return " ".join(folded.split())
+
+
+def _column(value: object) -> object:
+    return int(value) if isinstance(value, bool) else value
+
+
+def _fact(row: sqlite3.Row) -> Fact:
+    return Fact.model_validate({name: row[name] for name in Fact.model_fields})

@@ -1,0 +1,202 @@
+"""The profile: takes in what the user says, keeps the facts that it states, answers from them, and forgets for good."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import uuid
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+from assistant.errors import EngineError, NotFound
+from assistant.failpoint import failpoint
+from assistant.knowledge import Change, Evidence, Fact, Recalled, Source, Statement
+from assistant.memory.evidence import EvidenceBook
+from assistant.memory.facts import FactBook
+from assistant.memory.forgetting import Forgetting
+from assistant.memory.kinds import kinds
+from assistant.memory.recall import ENOUGH, Recall
+from assistant.memory.stating import statements
+from assistant.memory.vectors import VectorFile
+from assistant.models import Turn
+from assistant.ports import Clock, Embedder, Quiet
+from assistant.store import Database, transaction
+
+_log = logging.getLogger(__name__)
+_BATCH = 16
+_FAILED_S = 60.0
+_LONGEST = 4_000
+"""Characters of one piece of evidence; the rest of a longer text was pasted."""
+
+
+class KeptProfile:
+    """Adapter of `ports.Profile` over the database and a folder of vectors."""
+
+    def __init__(self, db: Database, clock: Clock, folder: Path, embedder: Embedder, quiet: Quiet) -> None:
+        self._db = db
+        self._clock = clock
+        self._evidence = EvidenceBook(db)
+        self._facts = FactBook(db, kinds())
+        self._vectors = VectorFile(folder)
+        self._recall = Recall(self._evidence, self._facts, self._vectors, embedder)
+        self._embedder = embedder
+        self._quiet = quiet
+        self._fresh = asyncio.Event()
+        self._fresh.set()
+
+    # --- taking in ---------------------------------------------------------------------------------------------
+
+    def heard(self, turn: Turn, language: str) -> None:
+        """Keep what a person said, and the facts that it states."""
+        self.take_in(turn.text, f"turn:{turn.id}", language=language, at=self._clock.now(), thread=turn.session)
+
+    def take_in(
+        self,
+        text: str,
+        source: str,
+        *,
+        language: str,
+        at: datetime,
+        origin: Source = "said",
+        speaker: str = "",
+        thread: str = "",
+    ) -> list[Fact]:
+        """Keep words, once; the facts they state, where they are the user's own."""
+        read = [] if origin == "heard" else statements(text, language)
+        return self._keep(text[:_LONGEST], source, read, language, at, origin, speaker, thread)
+
+    def remember(self, text: str, source: str, *, language: str) -> list[Fact]:
+        """Keep what the user asked to be remembered: as the facts that it states, else in their words."""
+        now = self._clock.now()
+        said = statements(text, language)
+        if not said:
+            said = [Statement(predicate="said", value=text, text=text, language=language)]
+        return self._keep(text[:_LONGEST], source, said, language, now, "said", "", "")
+
+    def _keep(
+        self,
+        text: str,
+        source: str,
+        said: Sequence[Statement],
+        language: str,
+        at: datetime,
+        origin: Source,
+        speaker: str,
+        thread: str,
+    ) -> list[Fact]:
+        now = self._clock.now()
+        kept: list[Fact] = []
+        with transaction(self._db):
+            number = self._evidence.append(
+                text, source=source, origin=origin, language=language, at=at, speaker=speaker, thread=thread
+            )
+            if number is None:
+                return []
+            failpoint("profile.evidence")
+            for one in said:
+                done = self._facts.state(one, evidence=number, origin=origin, at=at, now=now, batch=source)
+                if done is not None:
+                    kept.append(done[0])
+        failpoint("profile.kept")
+        self._fresh.set()
+        return kept
+
+    # --- looking -----------------------------------------------------------------------------------------------
+
+    def facts(self, *, as_of: datetime | None = None, history: bool = False) -> list[Fact]:
+        """What holds now, or held at a moment, or all that ever did."""
+        return self._facts.current(as_of=as_of, history=history)
+
+    def fact(self, fact: str) -> Fact:
+        """The fact of this id. Raises NotFound."""
+        try:
+            return self._facts.get(fact)
+        except KeyError:
+            raise NotFound("profile.not_known", query=fact) from None
+
+    def why(self, fact: str) -> list[Evidence]:
+        """The words that state it, oldest first."""
+        numbers = self._facts.evidence_of(fact)
+        found = self._evidence.of(numbers)
+        return [found[number] for number in numbers]
+
+    def changes(self, limit: int = 50) -> list[Change]:
+        """What was learned and changed, the newest first."""
+        return self._facts.changes(limit)
+
+    def tell(self, fact: Fact, language: str) -> str:
+        """The fact as a sentence to the user, in English or Chinese."""
+        return kinds().sentence(fact, language if language in ("en", "zh") else "en")
+
+    @property
+    def kinds(self) -> Sequence[str]:
+        """The kinds of facts, in the order in which they are shown."""
+        return tuple(kinds().titles)
+
+    @property
+    def enough(self) -> float:
+        """The score from which something that was recalled answers the question."""
+        return ENOUGH
+
+    def heading(self, kind: str, language: str) -> str:
+        """What a kind of facts is called."""
+        return kinds().titles[kind][language if language in ("en", "zh") else "en"]
+
+    async def recall(self, query: str, *, limit: int = 10) -> list[Recalled]:
+        """What was said that answers the query, best first; without the models by its words alone."""
+        return await self._recall.find(query, limit)
+
+    # --- taking back and forgetting ------------------------------------------------------------------------------
+
+    def take_back(self, batch: str) -> list[Fact]:
+        """Undo what one source brought: what it added goes for good, what it changed is as before."""
+        with transaction(self._db):
+            gone = self._facts.take_back(batch)
+        return gone
+
+    def pin(self, fact: str, pinned: bool) -> Fact:
+        """Keep a fact in sight whatever happens, or no longer. Raises NotFound."""
+        self.fact(fact)
+        with transaction(self._db):
+            return self._facts.pin(fact, pinned, f"pin:{uuid.uuid4().hex}", self._clock.now())
+
+    async def forget(self, facts: Sequence[str]) -> int:
+        """Remove facts for good, with the words that state them and everything made of those. How many there were."""
+        forgetting = Forgetting(self._db, self._evidence, self._facts, self._vectors)
+        return await forgetting.forget(facts)
+
+    # --- in the background ---------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Make vectors of what is new, while nobody is being answered."""
+        while True:
+            await self._fresh.wait()
+            self._fresh.clear()
+            try:
+                while self._embedder.ready and await self._embed_some():
+                    await self._quiet.wait()
+            except EngineError as error:
+                _log.warning("vectors could not be made: %s", error)
+                await asyncio.sleep(_FAILED_S)
+                self._fresh.set()
+
+    async def settle(self) -> None:
+        """Until everything that is kept can be found by its meaning too; for benches and tests."""
+        while self._embedder.ready and await self._embed_some():
+            pass
+
+    async def _embed_some(self) -> bool:
+        """The next few records; False where none is missing."""
+        version = self._embedder.version
+        begin = self._vectors.next(version)
+        rows = self._evidence.after(begin, _BATCH)
+        if not rows:
+            return False
+        texts = [f"{one.speaker}: {one.text}" if one.speaker else one.text for one in rows]
+        records = await self._embedder.embed(texts)
+        if self._embedder.version == version:  # else a model failed meanwhile, and all is made anew
+            there = self._evidence.of(one.id for one in rows)
+            made = zip(rows, records, strict=True)
+            self._vectors.write(version, [(one.id, record) for one, record in made if one.id in there])
+        return True

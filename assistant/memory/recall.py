@@ -1,0 +1,181 @@
+"""What of all that was said answers a question: words and meaning weighed together, with what stands around them.
+
+Scores are standardised over the whole collection before they are added (convex combination of normalised scores, Bruch
+et al. 2023: better than reciprocal ranks wherever one leg is much the stronger). The weights were chosen on development
+sets and are the same for every kind of question; `docs/decisions/0030-how-the-profile-is-searched.md` has the figures.
+No language model is asked.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+from ruamel.yaml import YAML
+
+from assistant.errors import EngineError
+from assistant.knowledge import Evidence, Fact, Recalled
+from assistant.memory.evidence import EvidenceBook
+from assistant.memory.facts import FactBook
+from assistant.memory.kinds import kinds
+from assistant.memory.vectors import VectorFile
+from assistant.ports import Embedder
+from assistant.resources import bundled
+from assistant.vectors import Leg
+
+_log = logging.getLogger(__name__)
+ENOUGH = 1.2
+"""The score from which something that was recalled answers the question."""
+_WORDS = 200
+_NEAR = 100
+_GUIDING = 300
+_LEXICAL = 0.4
+_DENSE = 0.3
+"""Each of the models."""
+_NEAR_WORDS = {-1: 0.5, 1: 0.25, -2: 0.2, 2: 0.15, -3: 0.1, 3: 0.05}
+_NEAR_MEANING = {-1: 0.5, 1: 0.2}
+"""How much of a neighbour's score counts: what is said answers what was asked just before."""
+REACH = 3
+_SPEAKER = 0.5
+_ASKING = -0.5
+_LENGTH = 0.3
+_THREAD = 0.2
+_GUIDES = 4.0
+_GONE = -1.0
+_FULL = 200
+"""Characters from which a piece of evidence counts as long."""
+
+
+@dataclass
+class _Candidate:
+    """A piece of evidence on its way into the answer."""
+
+    evidence: Evidence
+    facts: Sequence[Fact]
+    score: float
+
+
+class Recall:
+    """Looks in the evidence; keeps and changes nothing."""
+
+    def __init__(self, evidence: EvidenceBook, facts: FactBook, vectors: VectorFile, embedder: Embedder) -> None:
+        self._evidence = evidence
+        self._facts = facts
+        self._vectors = vectors
+        self._embedder = embedder
+
+    async def find(self, query: str, limit: int) -> list[Recalled]:
+        """What answers the query, best first; without the embedding models by its words alone."""
+        advice = asks_for_advice(query)
+        words = self._evidence.search(query, _WORDS)
+        guides = self._facts.guides(_GUIDING) if advice else []
+        near = self._evidence.neighbours({*words, *guides}, REACH)
+        legs = await self._legs(query, {*near, *(other for around in near.values() for other in around.values())})
+        hits = {hit.slot for leg in legs for hit in leg.best}
+        near |= self._evidence.neighbours(hits - near.keys(), REACH)
+        found = self._evidence.of(near)
+        facts = self._facts.read_in(found)
+        mean, deviation = moments(words.values(), self._evidence.count())
+        candidates = []
+        for number, evidence in found.items():
+            around = near[number]
+            score = _LEXICAL * _standard(spread(words, number, around, _NEAR_WORDS), mean, deviation, _NEAR_WORDS)
+            for leg in legs:
+                scores = known_scores(leg)
+                if number in scores:
+                    meant = spread(scores, number, around, _NEAR_MEANING, missing=scores[number])
+                    score += _DENSE * _standard(meant, leg.mean, leg.deviation, _NEAR_MEANING)
+            candidates.append(_Candidate(evidence, facts.get(number, ()), score))
+        _adjust(candidates, query, advice)
+        ranked = sorted(candidates, key=lambda one: (-one.score, -one.evidence.id))
+        return [Recalled(evidence=one.evidence, score=one.score, facts=tuple(one.facts)) for one in ranked[:limit]]
+
+    async def _legs(self, query: str, among: Iterable[int]) -> list[Leg]:
+        """What the models find near; nothing where there are none, or where they fail."""
+        if not self._embedder.ready:
+            return []
+        file = self._vectors.of(self._embedder.version)
+        try:
+            nearest = await self._embedder.nearest(file, query, limit=_NEAR, among=sorted(among))
+        except EngineError as error:
+            _log.warning("searched by words alone: %s", error)
+            return []
+        return [leg for leg in nearest.legs if leg.count]
+
+
+def asks_for_advice(query: str) -> bool:
+    """Whether something is to be chosen or proposed: how the user wants things then counts before what was said."""
+    advice, past = _questions()
+    return bool(advice.search(query)) and not past.search(query)
+
+
+@cache
+def _questions() -> tuple[re.Pattern[str], re.Pattern[str]]:
+    data = YAML(typ="safe").load((bundled("profile") / "questions.yaml").read_text(encoding="utf-8"))
+    advice, past = (re.compile("|".join(data[name]), re.IGNORECASE) for name in ("advice", "past"))
+    return advice, past
+
+
+def known_scores(leg: Leg) -> dict[int, float]:
+    """Slot → score: those asked about, the best, and what stands before and after the best."""
+    beside = [pair for hit in leg.best for pair in ((hit.slot - 1, hit.before), (hit.slot + 1, hit.after))]
+    scores = {slot: score for slot, score in beside if score is not None}
+    return scores | {hit.slot: hit.score for hit in leg.best} | leg.among
+
+
+def spread(
+    scores: Mapping[int, float],
+    number: int,
+    around: Mapping[int, int],
+    weights: Mapping[int, float],
+    missing: float = 0.0,
+) -> float:
+    """A score with a part of those of its neighbours; `missing` stands for the score of one that is not known."""
+    total = scores.get(number, missing)
+    for offset, weight in weights.items():
+        other = around.get(offset)
+        total += weight * (missing if other is None else scores.get(other, missing))
+    return total
+
+
+def moments(scores: Iterable[float], count: int) -> tuple[float, float]:
+    """Mean and standard deviation over `count` items of which all but those given score 0."""
+    kept = list(scores)
+    mean = sum(kept) / max(count, 1)
+    square = sum(score * score for score in kept) / max(count, 1)
+    return mean, math.sqrt(max(square - mean * mean, 1e-9))
+
+
+def _adjust(candidates: Sequence[_Candidate], query: str, advice: bool) -> None:
+    """What the words around and the facts in it say of its worth."""
+    names = {one.evidence.speaker for one in candidates if one.evidence.speaker}
+    named = {name for name in names if re.search(rf"\b{re.escape(name.split()[0])}\b", query, re.IGNORECASE)}
+    predicates = kinds().predicates
+    for one in candidates:
+        text = one.evidence.text.rstrip()
+        if len(named) == 1 and one.evidence.speaker in named:
+            one.score += _SPEAKER
+        one.score += _LENGTH * min(len(text), _FULL) / _FULL
+        one.score += _ASKING if text.endswith(("?", "？")) else 0.0
+        holding = [fact for fact in one.facts if fact.superseded_by is None and fact.valid_to is None]
+        if advice and any(predicates[fact.predicate].guides for fact in holding):
+            one.score += _GUIDES
+        if one.facts and not holding:
+            one.score += _GONE
+    threads: dict[str, list[float]] = {}
+    for one in candidates:
+        threads.setdefault(one.evidence.thread, []).append(one.score)
+    for one in candidates:
+        if one.evidence.thread:
+            one.score += _THREAD * sum(sorted(threads[one.evidence.thread])[-3:]) / 3
+
+
+def _standard(score: float, mean: float, deviation: float, weights: Mapping[int, float]) -> float:
+    """A score with its neighbours' parts, in deviations from the mean of such sums."""
+    whole = 1 + sum(weights.values())
+    wide = math.sqrt(1 + sum(weight * weight for weight in weights.values()))
+    return (score - whole * mean) / ((wide * deviation) or 1.0)

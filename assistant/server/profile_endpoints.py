@@ -1,0 +1,72 @@
+"""What is known of the user, over HTTP: looked at, traced to its words, pinned, taken back, forgotten. For the user alone."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from assistant.knowledge import Fact
+from assistant.server.respond import answer, body, language, parse
+from assistant.server.services import Services
+from assistant.server.wire import FactsQuery, PinBody, UndoneBody
+
+
+def _services(request: Request) -> Services:
+    found: Services = request.app.state.services
+    return found
+
+
+def _shown(request: Request, fact: Fact) -> dict[str, Any]:
+    known = _services(request)
+    told = known.profile.tell(fact, language(request, known.language))
+    return fact.model_dump(mode="json") | {"told": told}
+
+
+async def facts(request: Request) -> Response:
+    """What is known of the user: now, at a moment, or all that ever was."""
+    query = parse(json.dumps(dict(request.query_params)), FactsQuery)
+    found = _services(request).profile.facts(as_of=query.as_of, history=query.history)
+    return answer({"items": [_shown(request, fact) for fact in found]})
+
+
+async def why(request: Request) -> Response:
+    """A fact with the words that state it."""
+    profile = _services(request).profile
+    fact = profile.fact(request.path_params["id"])
+    said = [one.model_dump(mode="json") for one in profile.why(fact.id)]
+    return answer({"fact": _shown(request, fact), "evidence": said})
+
+
+async def forget(request: Request) -> Response:
+    """Forget a fact for good, with the words that state it."""
+    profile = _services(request).profile
+    fact = profile.fact(request.path_params["id"])
+    return answer({"forgotten": await profile.forget([fact.id])})
+
+
+async def pin(request: Request) -> Response:
+    """Keep a fact in sight whatever happens, or no longer."""
+    sent = await body(request, PinBody)
+    return answer(_shown(request, _services(request).profile.pin(request.path_params["id"], sent.pinned)))
+
+
+async def changes(request: Request) -> Response:
+    """What was learned and changed, the newest first."""
+    profile = _services(request).profile
+    found = profile.changes()
+    known = {fact.id: fact for fact in profile.facts(history=True)}
+    items = [one.model_dump(mode="json") | {"told": _shown(request, known[one.fact])["told"]} for one in found]
+    return answer({"items": items})
+
+
+async def undo(request: Request) -> Response:
+    """Take back what one source brought; without one, the newest change."""
+    sent = await body(request, UndoneBody)
+    profile = _services(request).profile
+    newest = profile.changes(1)
+    batch = sent.batch or (newest[0].batch if newest else "")
+    gone = [_shown(request, fact) for fact in profile.take_back(batch)] if batch else []
+    return answer({"batch": batch, "items": gone})
