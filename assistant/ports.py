@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from assistant.events import Event
 from assistant.models import Approval, Chunk, Completion, Notice, Operation, Receipt, UserContext
 from assistant.remote import Account, Credential
+from assistant.vectors import Nearest
 
 
 class Clock(Protocol):
@@ -43,6 +44,34 @@ class LanguageModel(Protocol):
 
     async def tokenize(self, text: str) -> int:
         """How many tokens `text` is."""
+        ...
+
+
+class Embedder(Protocol):
+    """Sentence embeddings on the device, and the nearest of those that are kept."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether at least one model's files are here (it may not be loaded yet)."""
+        ...
+
+    @property
+    def version(self) -> str:
+        """Names the models in use: vectors of another version can't be compared. Ask after a request, not before it."""
+        ...
+
+    async def embed(self, texts: Sequence[str]) -> Sequence[bytes]:
+        """One record (`vectors.RECORD` bytes) for each text, read as a passage; empty for a text without a word.
+
+        Raises ModelMissing, WorkerDied, EngineError.
+        """
+        ...
+
+    async def nearest(self, file: Path, query: str, *, limit: int, among: Sequence[int] = ()) -> Nearest:
+        """The `limit` records of a file that are nearest to the query, and the scores of the slots in `among`.
+
+        The file may grow meanwhile, and slots in it may be emptied or filled. Raises as `embed` does.
+        """
         ...
 
 
