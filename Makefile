@@ -5,6 +5,8 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 export ASSISTANT_MODELS ?= $(CURDIR)/.assistant/models
 SMALL_MODEL := smollm2-135m-instruct
+# The second one holds code for this kind of machine only; elsewhere search by meaning does with the first.
+SENTENCE_MODELS := minilm-l6-v2 $(if $(filter Linux-x86_64,$(shell uname -sm | tr ' ' -)),multilingual-e5-small)
 IN ?=
 TESTS ?= tests/integration tests/e2e
 BENCHES ?= overhead worker outbox utterances fuzz
@@ -16,8 +18,9 @@ demo:  ## a sample mailbox, the model, six requests
 
 install: .venv/installed
 
-setup: .venv/installed  ## the package and a small model
-	@ASSISTANT_HOME=$(CURDIR)/.assistant/setup $(BIN)/assistant models pull --yes $(SMALL_MODEL)
+setup: .venv/installed  ## the package, a small model, the models for search
+	@for name in $(SMALL_MODEL) $(SENTENCE_MODELS); do \
+	  ASSISTANT_HOME=$(CURDIR)/.assistant/setup $(BIN)/assistant models pull --yes $$name || exit 1; done
 
 test: .venv/developer setup  ## everything; needs no network once it is set up (IN="python3 tools/noroute.py --" proves it)
 	@$(BIN)/python tools/servers.py

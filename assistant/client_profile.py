@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from datetime import datetime
 from typing import Any, Protocol
 from urllib.parse import quote
@@ -13,7 +13,14 @@ _ROOT = "/v1/profile"
 class Ask(Protocol):
     """One request of the daemon; its JSON."""
 
-    def __call__(self, method: str, path: str, /, **more: Any) -> Awaitable[Any]: ...
+    def __call__(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Mapping[str, Any] | None = None,
+        params: Mapping[str, str] | None = None,
+    ) -> Awaitable[Any]: ...
 
 
 class ProfileDoor:

@@ -239,12 +239,7 @@ def _outbox(
 
 
 async def _begin(
-    stack: AsyncExitStack,
-    outbox: SqlOutbox,
-    schedules: SqlSchedules,
-    running: RunningTurns,
-    crew: Crew,
-    profile: KeptProfile,
+    stack: AsyncExitStack, outbox: SqlOutbox, schedules: SqlSchedules, running: RunningTurns, crew: Crew
 ) -> None:
     await keep_running(stack, outbox.run, "outbox")
     await schedules.start()

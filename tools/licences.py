@@ -12,6 +12,16 @@ from packaging.requirements import Requirement
 
 _TROVE = "License :: "
 _REFUSED = re.compile(r"(?<![A-Za-z])A?GPL|GNU (?:Affero )?General Public", re.IGNORECASE)
+_TEXTS = {
+    "GNU AFFERO GENERAL PUBLIC LICENSE": "AGPL",
+    "GNU LESSER GENERAL PUBLIC LICENSE": "LGPL",
+    "GNU GENERAL PUBLIC LICENSE": "GPL",
+    "Redistribution and use in source and binary forms": "BSD",
+    "Permission is hereby granted, free of charge": "MIT",
+    "Apache License": "Apache-2.0",
+    "Mozilla Public License": "MPL-2.0",
+}
+"""What a licence's own text is known by, the strictest first."""
 _LESSER = re.compile(r"LGPL|Lesser General Public|Library or Lesser", re.IGNORECASE)
 
 
@@ -54,13 +64,22 @@ def _needs(name: str, extras: frozenset[str]) -> Iterator[tuple[str, frozenset[s
 
 
 def licence_of(distribution: metadata.Distribution) -> str:
-    """The licence expression, else the classifiers, else the first line of the free text."""
+    """The licence expression, else the classifiers, else the first line of the free text, else what the file says."""
     fields = distribution.metadata
     if "License-Expression" in fields:
         return fields["License-Expression"]
     classifiers = [text.removeprefix(_TROVE) for text in fields.get_all("Classifier") or () if text.startswith(_TROVE)]
     free = fields["License"].strip().splitlines() if "License" in fields else []
-    return "; ".join(classifiers) or (free[0] if free else "")
+    return "; ".join(classifiers) or (free[0] if free else "") or _of_the_file(distribution)
+
+
+def _of_the_file(distribution: metadata.Distribution) -> str:
+    """The licence whose text lies beside the metadata; empty where none is known by it."""
+    for file in distribution.files or ():
+        if "dist-info" in str(file) and re.search(r"COPYING|LICEN[CS]E", file.name, re.IGNORECASE):
+            text = " ".join(file.read_text(encoding="utf-8").split())
+            return next((name for mark, name in _TEXTS.items() if mark in text), "")
+    return ""
 
 
 def acceptable(licence: str) -> bool:

@@ -1,4 +1,4 @@
-"""`assistant models`: the language models on this computer. Works on their folder; the daemon need not run."""
+"""`assistant models`: the models on this computer. Works on their folder; the daemon need not run."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from assistant.cli.help import Command
 from assistant.cli.shell import Shell
 
 if TYPE_CHECKING:
-    from assistant.engine.catalogue import Entry
+    from assistant.engine.catalogue import Embedding, Entry
     from assistant.engine.models import Installed, Listing, ModelStore
 
 _STEP = 0.25  # without a terminal, progress is told at each quarter
@@ -121,14 +121,14 @@ def tell_recommended(shell: Shell, models: ModelStore) -> Entry:
 def fetch(shell: Shell, models: ModelStore, name: str, *, yes: bool) -> Installed:
     """Bring a model here, its licence said first. Raises ModelMissing, ModelRefused, EngineError."""
     entry = models.entry(name)
-    if entry is not None and name not in models.installed():
+    if entry is not None and models.here(name) is None:
         shell.say("models.licence", title=entry.title, licence=entry.licence.name, url=entry.licence.url)
         if entry.licence.attribution:
             shell.line(entry.licence.attribution)
         if entry.unverified:
             shell.note(shell.text("models.unverified_note"), style="yellow")
 
-    def accepts(entry: Entry) -> bool:
+    def accepts(entry: Entry | Embedding) -> bool:
         return yes or (shell.interactive and shell.confirm("models.accept", licence=entry.licence.name))
 
     with progress(shell, name) as tell:
@@ -204,6 +204,8 @@ def size(count: int) -> str:
 def _row(shell: Shell, listing: Listing) -> tuple[str, ...]:
     state = "chosen" if listing.chosen else "installed" if listing.installed else "fits" if listing.fits else "too_big"
     entry, model = listing.entry, listing.installed
+    if state == "too_big" and listing.kind == "embedding":
+        state = "other_machine"
     count = model.bytes if model else entry.bytes if entry else 0
     ram = model.ram if model else entry.ram if entry else 0
     languages = ", ".join(entry.languages[:3]) + (" …" if len(entry.languages) > 3 else "") if entry else ""
@@ -215,6 +217,7 @@ def _plain(listing: Listing) -> dict[str, Any]:
     entry, model = listing.entry, listing.installed
     return {
         "name": listing.name,
+        "kind": listing.kind,
         "title": entry.title if entry else listing.name,
         "installed": model is not None,
         "chosen": listing.chosen,
@@ -229,8 +232,10 @@ def _plain(listing: Listing) -> dict[str, Any]:
 
 
 def smallest(models: ModelStore) -> Entry:
-    """The smallest model of the catalogue. Raises Unfit where there is none."""
-    entries = [listing.entry for listing in models.list() if listing.entry is not None]
+    """The smallest language model of the catalogue. Raises Unfit where there is none."""
+    from assistant.engine.catalogue import Entry
+
+    entries = [listing.entry for listing in models.list() if isinstance(listing.entry, Entry)]
     if not entries:
         raise Unfit()
     return min(entries, key=lambda entry: entry.bytes)

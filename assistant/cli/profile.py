@@ -54,7 +54,9 @@ def show(
         shell.line(f"{fact['id'][:6]}  {fact['told']}{_state(shell, fact)}")
 
 
-def why(context: typer.Context, fact: str = typer.Argument(metavar="ID"), as_json: bool = typer.Option(False, "--json")) -> None:
+def why(
+    context: typer.Context, fact: str = typer.Argument(metavar="ID"), as_json: bool = typer.Option(False, "--json")
+) -> None:
     """Show the words that state it."""
     shell = shells.of(context)
     shell.as_json = as_json

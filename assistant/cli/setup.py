@@ -33,6 +33,7 @@ def setup(
     elif asking and not shell.paths.profile_file.exists():
         _person(shell)
     _model(shell, model, small=small, asking=asking, yes=yes)
+    _sentence_models(shell, asking=asking)
     shell.say("setup.done", style="green")
     shell.line('  assistant ask "{}"'.format(shell.text("setup.example")))
 
@@ -91,3 +92,19 @@ def _model(shell: Shell, wanted: str, *, small: bool, asking: bool, yes: bool) -
     fetch(shell, models, name, yes=yes)
     if wanted or small:
         choose(shell, name)
+
+
+def _sentence_models(shell: Shell, *, asking: bool) -> None:
+    """Get the models that search by meaning uses. Without them the rest works: a failure is said and no more."""
+    from assistant.cli.models import fetch, store
+    from assistant.errors import EngineError
+
+    models = store(shell)
+    missing = [entry.name for entry in models.embeddings() if entry.runs_here and models.here(entry.name) is None]
+    if not missing or (asking and not shell.confirm("setup.get_search", default=True, names=", ".join(missing))):
+        return
+    for name in missing:
+        try:
+            fetch(shell, models, name, yes=True)
+        except EngineError as error:
+            shell.note(" ".join(part for part in shell.catalogue.explain(error, shell.language) if part))

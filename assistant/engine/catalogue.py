@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -101,26 +102,81 @@ class Entry(_Part):
         return any(isinstance(source, IndexSource) for source in self.sources)
 
 
+class File(_Part):
+    """One file of a model that has several: where it lies in the model's folder, and in which wheel it comes."""
+
+    path: str = Field(pattern=r"^\w[\w.-]*(/\w[\w.-]*)*$")
+    """As its neighbours expect it."""
+    bytes: int = Field(gt=0)
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    code: bool = False
+    """Native code: its hash is computed again before each time it is loaded."""
+    package: str = Field(pattern=r"^[\w.-]+$")
+    version: str
+    member: str
+
+
+class Embedding(_Part):
+    """One sentence model: a folder of files."""
+
+    name: str = Field(pattern=_NAME)
+    title: str
+    licence: Licence
+    languages: tuple[str, ...] = Field(min_length=1)
+    parameters: int = Field(gt=0)
+    ram: int = Field(gt=0)
+    """Bytes of memory at work."""
+    machines: tuple[str, ...] = ()
+    """`<system>-<processor>` as Python's `platform` has them, where it holds native code; empty: any."""
+    files: tuple[File, ...] = Field(min_length=1)
+
+    @property
+    def bytes(self) -> int:
+        """Of all files."""
+        return sum(file.bytes for file in self.files)
+
+    @property
+    def unverified(self) -> bool:
+        """Never: each file has its hash."""
+        return False
+
+    @property
+    def runs_here(self) -> bool:
+        """Whether its code is for this kind of machine."""
+        return not self.machines or f"{platform.system()}-{platform.machine()}" in self.machines
+
+
 class _Catalogue(_Part):
     models: tuple[Entry, ...]
+    embeddings: tuple[Embedding, ...] = ()
 
     @model_validator(mode="after")
     def _names_differ(self) -> Self:
-        names = [entry.name for entry in self.models]
+        names = [*(entry.name for entry in self.models), *(entry.name for entry in self.embeddings)]
         if len(set(names)) < len(names):
             raise ValueError("a name is there twice")
         return self
 
 
-def load(file: Path) -> tuple[Entry, ...]:
-    """Read a catalogue. Raises ValidationError."""
-    return _Catalogue.model_validate(YAML(typ="safe").load(file.read_text(encoding="utf-8"))).models
+def load(file: Path) -> tuple[tuple[Entry, ...], tuple[Embedding, ...]]:
+    """Read a catalogue: language models, sentence models. Raises ValidationError."""
+    read = _Catalogue.model_validate(YAML(typ="safe").load(file.read_text(encoding="utf-8")))
+    return read.models, read.embeddings
 
 
 @cache
-def shipped() -> tuple[Entry, ...]:
-    """The catalogue that comes with the program."""
+def _own() -> tuple[tuple[Entry, ...], tuple[Embedding, ...]]:
     return load(Path(__file__).with_name("catalogue.yaml"))
+
+
+def shipped() -> tuple[Entry, ...]:
+    """The language models that come with the program, by name."""
+    return _own()[0]
+
+
+def embeddings() -> tuple[Embedding, ...]:
+    """The sentence models that come with the program, by name."""
+    return _own()[1]
 
 
 def _numbered(pattern: str, place: int) -> str:

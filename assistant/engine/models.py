@@ -9,17 +9,18 @@ import contextlib
 import fcntl
 import json
 import re
+import shutil
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from assistant import config
 from assistant.config import EngineSettings
 from assistant.engine import catalogue, download, gguf, hardware
-from assistant.engine.catalogue import Entry
+from assistant.engine.catalogue import Embedding, Entry
 from assistant.engine.download import Progress
 from assistant.errors import ConfigError, EngineError, ModelMissing, ModelRefused
 from assistant.paths import Paths
@@ -53,6 +54,7 @@ class Installed:
 
     name: str
     path: Path
+    """Its file; a sentence model's folder."""
     bytes: int
     ram: int
     parameters: int
@@ -65,11 +67,17 @@ class Listing:
     """A line of `assistant models list`."""
 
     name: str
-    entry: Entry | None
+    entry: Entry | Embedding | None
     """None for a model the user added."""
     installed: Installed | None
     fits: bool
+    """In memory; a sentence model: whether its code is for this kind of machine."""
     chosen: bool
+
+    @property
+    def kind(self) -> Literal["language", "embedding"]:
+        """What it is for."""
+        return "embedding" if isinstance(self.entry, Embedding) else "language"
 
 
 @dataclass(frozen=True)
@@ -80,29 +88,46 @@ class Reason:
     data: dict[str, Any]
 
 
-Accept = Callable[[Entry], bool]
+Accept = Callable[[Entry | Embedding], bool]
 """Shows an entry's licence and answers whether it is accepted."""
 
 
 class ModelStore:
     """The models folder. It may be shared by several users' assistants (`ASSISTANT_MODELS`)."""
 
-    def __init__(self, paths: Paths, settings: EngineSettings, entries: tuple[Entry, ...] | None = None) -> None:
-        """`entries` are the known models, the shipped catalogue by default."""
+    def __init__(
+        self,
+        paths: Paths,
+        settings: EngineSettings,
+        entries: tuple[Entry, ...] | None = None,
+        embeddings: tuple[Embedding, ...] | None = None,
+    ) -> None:
+        """`entries` are the known language models, `embeddings` the sentence models; by default those we ship."""
         self._paths = paths
         self._folder = paths.models
         self._choice = settings.model
         self._context = settings.context
         self._entries = {entry.name: entry for entry in (catalogue.shipped() if entries is None else entries)}
+        shipped = catalogue.embeddings() if entries is None else ()
+        self._embeddings = {entry.name: entry for entry in (shipped if embeddings is None else embeddings)}
 
     # --- looking
 
-    def entry(self, name: str) -> Entry | None:
+    def entry(self, name: str) -> Entry | Embedding | None:
         """The catalogue's entry of that name, or None."""
-        return self._entries.get(name)
+        return self._entries.get(name) or self._embeddings.get(name)
+
+    def embeddings(self) -> Sequence[Embedding]:
+        """The sentence models we know."""
+        return tuple(self._embeddings.values())
+
+    def here(self, name: str) -> Installed | None:
+        """The model of either kind, where it is installed."""
+        entry = self._embeddings.get(name)
+        return _whole(entry, self._folder / name) if entry else self.installed().get(name)
 
     def installed(self) -> dict[str, Installed]:
-        """All models that can be used, by name. A catalogue model's file that somebody else put there counts too."""
+        """All language models that can be used, by name. A catalogue file that somebody put there counts too."""
         records = self._records()
         found = {}
         for name in dict.fromkeys((*self._entries, *records)):
@@ -129,7 +154,8 @@ class ModelStore:
             entry, model = self._entries.get(name), models.get(name)
             ram = model.ram if model else entry.ram if entry else 0
             lines.append(Listing(name, entry, model, ram <= memory, chosen is not None and chosen.name == name))
-        return lines
+        sentence = self._embeddings.values()
+        return lines + [Listing(one.name, one, self.here(one.name), one.runs_here, False) for one in sentence]
 
     def recommend(self, *, hub: bool | None = None) -> tuple[Entry, Sequence[Reason]]:
         """The best model for this machine that can be had, and why. `hub` says whether the hub is in reach.
@@ -160,11 +186,15 @@ class ModelStore:
     def pull(self, name: str, progress: Progress, accept_licence: Accept) -> Installed:
         """Bring a catalogue model here. Goes on where an interrupted pull stopped; does nothing where it is here.
 
-        Raises ModelMissing (no such name), ModelRefused (licence, hash), EngineError (space, no source in reach).
+        Raises ModelMissing (no such name), ModelRefused (licence, hash), EngineError (space, no source in reach,
+        another kind of machine).
         """
+        if name in self._embeddings:
+            return self._pull_embedding(self._embeddings[name], progress, accept_licence)
         entry = self._entries.get(name)
         if entry is None:
-            raise ModelMissing("engine.unknown_model", model=name, known=", ".join(self._entries))
+            known = ", ".join((*self._entries, *self._embeddings))
+            raise ModelMissing("engine.unknown_model", model=name, known=known)
         with self._locked(name):
             here = self.installed().get(name)
             if here is not None:
@@ -189,7 +219,7 @@ class ModelStore:
         """Copy a GGUF file of the user's into the folder under a name. Raises ModelRefused, EngineError."""
         if not _NAME.fullmatch(name):
             raise ModelRefused("engine.bad_name", model=name)
-        if name in self._entries or name in self.installed():
+        if self.entry(name) or name in self.installed():
             raise ModelRefused("engine.name_taken", model=name)
         header = gguf.read(file)
         with self._locked(name):
@@ -200,6 +230,8 @@ class ModelStore:
 
     def use(self, name: str) -> Installed | None:
         """Choose a model (or `auto`) in the user's settings. Raises ModelMissing where it is not installed."""
+        if name in self._embeddings:
+            raise ModelRefused("engine.not_for_talk", model=name)
         model = self.installed().get(name)
         if model is None and name != "auto":
             raise ModelMissing("engine.not_installed", model=name)
@@ -208,11 +240,14 @@ class ModelStore:
         return model
 
     def remove(self, name: str) -> None:
-        """Delete a model's file. If it was the chosen one, `auto` is chosen. Raises ModelMissing."""
-        model = self.installed().get(name)
+        """Delete a model's file or files. If it was the chosen one, `auto` is chosen. Raises ModelMissing."""
+        model = self.here(name)
         if model is None:
             raise ModelMissing("engine.not_installed", model=name)
         with self._locked(name):
+            if name in self._embeddings:
+                shutil.rmtree(model.path, ignore_errors=True)
+                return
             model.path.unlink(missing_ok=True)
             self._record(name, None)
         if self._choice == name:
@@ -225,9 +260,16 @@ class ModelStore:
 
         Raises ModelMissing, ModelRefused.
         """
-        model = self.installed().get(name)
+        model = self.here(name)
         if model is None:
             raise ModelMissing("engine.not_installed", model=name)
+        if name in self._embeddings:
+            for file in self._embeddings[name].files:
+                got = download.hash_of(model.path / file.path, progress)
+                if got != file.sha256:
+                    raise ModelRefused("engine.wrong_hash", model=name, expected=file.sha256, got=got)
+            weights = max(self._embeddings[name].files, key=lambda file: file.bytes)
+            return replace(model, sha256=weights.sha256)
         gguf.read(model.path)
         found = download.hash_of(model.path, progress)
         entry = self._entries.get(name)
@@ -239,6 +281,21 @@ class ModelStore:
         return self.installed()[name]
 
     # --- files
+
+    def _pull_embedding(self, entry: Embedding, progress: Progress, accept_licence: Accept) -> Installed:
+        with self._locked(entry.name):
+            here = self.here(entry.name)
+            if here is not None:
+                return here
+            if not entry.runs_here:
+                raise EngineError("engine.other_machine", model=entry.title, machines=", ".join(entry.machines))
+            if entry.licence.notice and not accept_licence(entry):
+                raise ModelRefused("engine.licence_declined", model=entry.title, licence=entry.licence.name)
+            download.fetch_files(entry.name, entry.files, self._folder / entry.name, progress)
+        found = self.here(entry.name)
+        if found is None:
+            raise ModelMissing("engine.not_installed", model=entry.name)
+        return found
 
     def _find(self, name: str, record: Record | None) -> Installed | None:
         path = self._folder / f"{name}.gguf"
@@ -299,6 +356,16 @@ class ModelStore:
         with (self._folder / f".{what}.lock").open("a") as handle:
             fcntl.flock(handle, fcntl.LOCK_EX)
             yield
+
+
+def _whole(entry: Embedding, folder: Path) -> Installed | None:
+    """A sentence model whose files all lie in the folder with their sizes."""
+    try:
+        if any((folder / file.path).stat().st_size != file.bytes for file in entry.files):
+            return None
+    except OSError:
+        return None
+    return Installed(entry.name, folder, entry.bytes, entry.ram, entry.parameters, None, entry.title)
 
 
 def _write(file: Path, tree: dict[str, Any]) -> None:

@@ -94,10 +94,11 @@ def key(file: Path) -> str:
 
 def machine() -> str:
     """The processor's name and flags, and which build of llama.cpp is installed."""
-    return f"{_processor()}|{_build()}"
+    return f"{processor()}|{_build()}"
 
 
-def _processor() -> str:
+def processor() -> str:
+    """The processor's name and flags."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:

@@ -61,9 +61,13 @@ class WorkerProcess:
 
     @classmethod
     async def start(
-        cls, environment: Mapping[str, str] | None = None, *, reach: Confinement | None = None
+        cls,
+        environment: Mapping[str, str] | None = None,
+        *,
+        reach: Confinement | None = None,
+        module: str = "assistant.engine.worker",
     ) -> WorkerProcess:
-        """Start a worker in a session of its own (a Ctrl-C in the daemon's terminal is not for it).
+        """Start a worker, a module of ours, in a session of its own (a Ctrl-C in the daemon's terminal is not for it).
 
         `reach` is all that it may reach from its first moment on (`reach_of`); without it, it loads no model.
         """
@@ -71,7 +75,7 @@ class WorkerProcess:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
-            "assistant.engine.worker",
+            module,
             confinement.told(),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,

@@ -164,6 +164,7 @@ async def models(request: Request) -> Response:
     items = [
         {
             "name": one.name,
+            "kind": one.kind,
             "title": one.entry.title if one.entry else one.name,
             "languages": list(one.entry.languages) if one.entry else [],
             "bytes": one.entry.bytes if one.entry else None,

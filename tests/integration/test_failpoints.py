@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from assistant.vectors import LEGS
 from bench.faults.edges import EDGES, Scenario, in_the_program, try_edge
 
 pytestmark = pytest.mark.usefixtures("many_daemons")
@@ -19,9 +20,10 @@ FAMILIES = {
     "{edge}.after": ("outbox.approved-sending", "outbox.sending-done", "outbox.unknown-done"),
     "restore.moved{side}": ("", "-wal", "-shm"),
     "approval.{state}.after": ("approved", "used"),
+    "embedding.load.{name}": LEGS,
 }
-ELSEWHERE = {"worker.load"}
-"""Of the engine's worker: `test_frozen.py`."""
+ELSEWHERE = {"worker.load", "embedding.embed", *(f"embedding.load.{name}" for name in LEGS)}
+"""Of the engine's workers: `test_frozen.py`, `test_embeddings.py`."""
 
 
 @pytest.fixture(autouse=True)
