@@ -236,7 +236,6 @@ class Client:
         """Whether the audit's chain is whole."""
         return _dict(await self._ask("GET", "/v1/audit/verify", timeout=_PATIENT))
 
-
     async def models(self) -> dict[str, Any]:
         """`{"items": [...], "chosen": ...}`."""
         return _dict(await self._ask("GET", "/v1/models"))

@@ -119,7 +119,7 @@ async def assemble(
     damage: DamageWatch | None = None,
 ) -> Services:
     """Make all parts and start what runs by itself; `stack` stops them. The rest is for tests and benches."""
-    clock = clock or SystemClock(config.assistant.zone)
+    clock, instead = clock or SystemClock(config.assistant.zone), instead or Instead()
     kept = Kept(paths.state / "kept")
     catalogue = Catalogue(kept)
     language, restored = language_of(config), mend(paths.database, clock.now())
@@ -127,11 +127,9 @@ async def assemble(
     secrets = open_secrets(paths)
     key = asyncio.create_task(_key(secrets.get, secrets.put))
     await asyncio.sleep(0)  # the vault's key is being made in a thread while everything else is loaded
-    bus = EventBus()
-    audit = Audit(ledger, clock, config.audit.bodies)
+    bus, audit = EventBus(), Audit(ledger, clock, config.audit.bodies)
     models = ModelStore(paths, config.engine)
     engine, model = (None, scripted) if scripted else _model(paths, config, models, stack)
-    instead = instead or Instead()
     skills = instead.skills or await _skills(
         paths, config, catalogue, stack, kept, World(secret=secrets.get, record=audit.record)
     )

@@ -53,6 +53,8 @@ _log = logging.getLogger(__name__)
 _LONGEST = 20_000
 """Characters of a turn: a dozen pages."""
 _PROFILE = "profile."
+_FORGETS = "profile.forget"
+"""What was said to have something forgotten names it, and is forgotten with it."""
 _BARE_ANSWER = 2
 """So few words may answer a question in another script: a name, a number with its unit."""
 
@@ -309,8 +311,12 @@ class Conversation:
 
     def _store(self, record: Record) -> None:
         kept = [event for event in record.events if not isinstance(event, Token)]
+        turn = record.turn
+        if any(isinstance(event, ToolStarted) and event.tool == _FORGETS for event in kept):
+            turn = turn.model_copy(update={"text": ""})
+            kept = [event for event in kept if not isinstance(event, TurnStarted | ToolStarted)]
         try:
-            self._sessions.keep(record.turn, record.language, record.reply, record.via, record.elapsed_ms(), kept)
+            self._sessions.keep(turn, record.language, record.reply, record.via, record.elapsed_ms(), kept)
         except sqlite3.Error as error:  # what was done is done and said; the conversation forgets this turn
             _log.error("turn %s could not be kept: %s", record.turn.id, error)
 

@@ -272,7 +272,7 @@ class Executor:
             operation=action.id,
             tool=action.tool,
             effect=action.effect,
-            args=hidden(action.args, recipient(action.args)) if verdict.proof else action.args,
+            args=self._recorded(action, verdict),
             origins={name: origin.label for name, origin in action.origins.items()},
             verdict=verdict.decision,
             reason=verdict.reason,
@@ -282,6 +282,12 @@ class Executor:
             reason = self._text(work.language, verdict.reason, **told)
             raise PolicyDenied("policy.denied" if planned else "policy.unplanned", tool=told["tool"], reason=reason)
         return verdict
+
+    def _recorded(self, action: Action, verdict: Verdict) -> dict[str, Any]:
+        """The arguments as the record keeps them."""
+        if self._skills.tool(action.tool).declaration.private:
+            return {name: {"withheld": "private"} for name in action.args}
+        return hidden(action.args, recipient(action.args)) if verdict.proof else action.args
 
     def _propose(
         self, action: Action, prepared: Prepared, verdict: Verdict, work: Work, grant: tuple[str, int]

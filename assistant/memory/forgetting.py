@@ -15,6 +15,7 @@ from assistant.failpoint import failpoint
 from assistant.knowledge import Evidence, Fact
 from assistant.memory.evidence import EvidenceBook
 from assistant.memory.facts import FactBook
+from assistant.memory.kinds import kinds
 from assistant.memory.vectors import VectorFile
 from assistant.store import Database, transaction
 from assistant.store.backups import listed
@@ -96,7 +97,8 @@ class Forgetting:
 def _needles(facts: Sequence[Fact], stated: Iterable[Evidence]) -> list[str]:
     """What is looked for elsewhere: the words that state it, and a value that can mean nothing else."""
     values = [fact.value for fact in facts if len(fact.value.encode()) >= _LEAST and not fact.value.isdigit()]
-    return list(dict.fromkeys([*(one.text for one in stated), *(fact.text for fact in facts), *values]))
+    told = [kinds().sentence(fact, language).rstrip("。.") for fact in facts for language in ("en", "zh")]
+    return list(dict.fromkeys([*(one.text for one in stated), *(fact.text for fact in facts), *told, *values]))
 
 
 def _escaped(text: str) -> str:

@@ -113,7 +113,7 @@ class KeptProfile:
         try:
             return self._facts.get(fact)
         except KeyError:
-            raise NotFound("profile.not_known", query=fact) from None
+            raise NotFound("memory.no_fact", fact=fact) from None
 
     def why(self, fact: str) -> list[Evidence]:
         """The words that state it, oldest first."""

@@ -68,6 +68,8 @@ class ToolDeclaration(Value):
     """It takes away or changes a thing that is picked: which one must not be chosen by what was read."""
     egress: bool = False
     """A read that tells its arguments to somebody: a web address is fetched, a place is looked up."""
+    private: bool = False
+    """What it is called with is not written to the record of what was done: only that it was."""
     doc: str = ""
     """Planned skills only: what the tool is for, in one English line."""
     args: dict[str, str] = Field(default_factory=dict)
