@@ -28,6 +28,8 @@ class Worker(Server):
     def __init__(self, pipe: Pipe) -> None:
         super().__init__(pipe)
         self._encoders: dict[str, Encoder] = {}
+        self._query = ""
+        self._query_vectors: list[Floats | None] = [None for _ in LEGS]
         self._records: dict[Path, Records] = {}
         self.operations = {
             "load": self._load,
@@ -65,12 +67,16 @@ class Worker(Server):
         if len(self._records) > _FILES:
             del self._records[next(iter(self._records))]
         try:
-            found = records.nearest(
-                self._vectors(message["query"], query=True), limit=message["limit"], among=message["among"]
-            )
+            found = records.nearest(self._asked(message["query"]), limit=message["limit"], among=message["among"])
         except OSError as error:
             raise EngineError("engine.disk_read", problem=error.strerror or str(error)) from error
         return {"legs": [{"name": name, **leg} for name, leg in zip(LEGS, found, strict=True)]}
+
+    def _asked(self, query: str) -> list[Floats | None]:
+        """The question's vectors; those of the last one are kept, since it is asked of several files."""
+        if query != self._query:
+            self._query, self._query_vectors = query, self._vectors(query, query=True)
+        return self._query_vectors
 
     def _vectors(self, text: str, *, query: bool) -> list[Floats | None]:
         return [self._encoders[name](text, query=query) if name in self._encoders else None for name in LEGS]

@@ -16,7 +16,7 @@ from assistant.knowledge import Evidence, Fact
 from assistant.memory.evidence import EvidenceBook
 from assistant.memory.facts import FactBook
 from assistant.memory.kinds import kinds
-from assistant.memory.vectors import VectorFile
+from assistant.memory.vectors import VectorFiles
 from assistant.store import Database, transaction
 from assistant.store.backups import listed
 from assistant.store.scrub import scrub
@@ -28,7 +28,7 @@ _LEAST = 4
 class Forgetting:
     """One deletion."""
 
-    def __init__(self, db: Database, evidence: EvidenceBook, facts: FactBook, vectors: VectorFile) -> None:
+    def __init__(self, db: Database, evidence: EvidenceBook, facts: FactBook, vectors: VectorFiles) -> None:
         self._db = db
         self._evidence = evidence
         self._facts = facts

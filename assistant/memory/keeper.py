@@ -18,7 +18,7 @@ from assistant.memory.forgetting import Forgetting
 from assistant.memory.kinds import kinds
 from assistant.memory.recall import ENOUGH, Recall
 from assistant.memory.stating import statements
-from assistant.memory.vectors import VectorFile
+from assistant.memory.vectors import VectorFiles
 from assistant.models import Turn
 from assistant.ports import Clock, Embedder, Quiet
 from assistant.store import Database, transaction
@@ -38,7 +38,7 @@ class KeptProfile:
         self._clock = clock
         self._evidence = EvidenceBook(db)
         self._facts = FactBook(db, kinds())
-        self._vectors = VectorFile(folder)
+        self._vectors = VectorFiles(folder)
         self._recall = Recall(self._evidence, self._facts, self._vectors, embedder)
         self._embedder = embedder
         self._quiet = quiet
@@ -153,6 +153,10 @@ class KeptProfile:
         """Undo what one source brought: what it added goes for good, what it changed is as before."""
         with transaction(self._db):
             gone = self._facts.take_back(batch)
+            number = self._evidence.numbered(batch)
+            if number is not None and not self._facts.read_in([number]):
+                self._evidence.delete([number])
+                self._vectors.empty([number])
         return gone
 
     def pin(self, fact: str, pinned: bool) -> Fact:
@@ -198,5 +202,5 @@ class KeptProfile:
         if self._embedder.version == version:  # else a model failed meanwhile, and all is made anew
             there = self._evidence.of(one.id for one in rows)
             made = zip(rows, records, strict=True)
-            self._vectors.write(version, [(one.id, record) for one, record in made if one.id in there])
+            self._vectors.write(version, [(one.id, one.text, record) for one, record in made if one.id in there])
         return True

@@ -22,7 +22,7 @@ from assistant.knowledge import Evidence, Fact, Recalled
 from assistant.memory.evidence import EvidenceBook
 from assistant.memory.facts import FactBook
 from assistant.memory.kinds import kinds
-from assistant.memory.vectors import VectorFile
+from assistant.memory.vectors import FAMILIES, VectorFiles, family
 from assistant.ports import Embedder
 from assistant.resources import bundled
 from assistant.vectors import Leg
@@ -36,6 +36,8 @@ _GUIDING = 300
 _LEXICAL = 0.4
 _DENSE = 0.3
 """Each of the models."""
+_ALL_SCRIPTS = frozenset({"multilingual-e5-small"})
+"""Models that read more than English."""
 _NEAR_WORDS = {-1: 0.5, 1: 0.25, -2: 0.2, 2: 0.15, -3: 0.1, 3: 0.05}
 _NEAR_MEANING = {-1: 0.5, 1: 0.2}
 """How much of a neighbour's score counts: what is said answers what was asked just before."""
@@ -62,7 +64,7 @@ class _Candidate:
 class Recall:
     """Looks in the evidence; keeps and changes nothing."""
 
-    def __init__(self, evidence: EvidenceBook, facts: FactBook, vectors: VectorFile, embedder: Embedder) -> None:
+    def __init__(self, evidence: EvidenceBook, facts: FactBook, vectors: VectorFiles, embedder: Embedder) -> None:
         self._evidence = evidence
         self._facts = facts
         self._vectors = vectors
@@ -75,36 +77,45 @@ class Recall:
         guides = self._facts.guides(_GUIDING) if advice else []
         near = self._evidence.neighbours({*words, *guides}, REACH)
         legs = await self._legs(query, {*near, *(other for around in near.values() for other in around.values())})
-        hits = {hit.slot for leg in legs for hit in leg.best}
+        hits = {hit.slot for of_family in legs.values() for leg in of_family for hit in leg.best}
         near |= self._evidence.neighbours(hits - near.keys(), REACH)
         found = self._evidence.of(near)
         facts = self._facts.read_in(found)
-        mean, deviation = moments(words.values(), self._evidence.count())
+        lexical = moments(words.values(), self._evidence.count())
+        asked = family(query)
         candidates = []
         for number, evidence in found.items():
-            around = near[number]
-            score = _LEXICAL * _standard(spread(words, number, around, _NEAR_WORDS), mean, deviation, _NEAR_WORDS)
-            for leg in legs:
+            written = family(evidence.text)
+            weighed = []
+            if written == asked or not legs:
+                held = spread(words, number, near[number], _NEAR_WORDS)
+                weighed.append((_LEXICAL, _standard(held, *lexical, _NEAR_WORDS)))
+            for leg in legs.get(written, ()):
                 scores = known_scores(leg)
-                if number in scores:
-                    meant = spread(scores, number, around, _NEAR_MEANING, missing=scores[number])
-                    score += _DENSE * _standard(meant, leg.mean, leg.deviation, _NEAR_MEANING)
+                if number in scores and (leg.name in _ALL_SCRIPTS or asked == written == "other"):
+                    meant = spread(scores, number, near[number], _NEAR_MEANING, missing=scores[number])
+                    weighed.append((_DENSE, _standard(meant, leg.mean, leg.deviation, _NEAR_MEANING)))
+            total = sum(weight for weight, _ in weighed) or 1.0
+            score = sum(weight * score for weight, score in weighed) / total
             candidates.append(_Candidate(evidence, facts.get(number, ()), score))
         _adjust(candidates, query, advice)
         ranked = sorted(candidates, key=lambda one: (-one.score, -one.evidence.id))
         return [Recalled(evidence=one.evidence, score=one.score, facts=tuple(one.facts)) for one in ranked[:limit]]
 
-    async def _legs(self, query: str, among: Iterable[int]) -> list[Leg]:
-        """What the models find near; nothing where there are none, or where they fail."""
+    async def _legs(self, query: str, among: Iterable[int]) -> dict[str, list[Leg]]:
+        """What the models find near, by the family that it is written in; nothing where they are not there or fail."""
         if not self._embedder.ready:
-            return []
-        file = self._vectors.of(self._embedder.version)
+            return {}
+        found = {}
         try:
-            nearest = await self._embedder.nearest(file, query, limit=_NEAR, among=sorted(among))
+            for written in FAMILIES:
+                file = self._vectors.of(self._embedder.version, written)
+                nearest = await self._embedder.nearest(file, query, limit=_NEAR, among=sorted(among))
+                found[written] = [leg for leg in nearest.legs if leg.count]
         except EngineError as error:
             _log.warning("searched by words alone: %s", error)
-            return []
-        return [leg for leg in nearest.legs if leg.count]
+            return {}
+        return {written: legs for written, legs in found.items() if legs}
 
 
 def asks_for_advice(query: str) -> bool:
