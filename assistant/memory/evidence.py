@@ -43,7 +43,8 @@ class EvidenceBook:
         words, singles = segment(text)
         cursor = self._db.conn.execute(
             "INSERT OR IGNORE INTO evidence"
-            " (source, origin, speaker, thread, language, family, text, at, words, singles, concepts) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " (source, origin, speaker, thread, language, family, text, at, words, singles, concepts)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 source,
                 origin,
