@@ -290,6 +290,10 @@ class Profile(Protocol):
         """The words that state a fact, oldest first."""
         ...
 
+    def asked(self, query: str) -> Sequence[Fact]:
+        """The facts that a question asks for by their kind: "my birthday"."""
+        ...
+
     def tell(self, fact: Fact, language: str) -> str:
         """The fact as a sentence to the user."""
         ...

@@ -90,14 +90,23 @@ def pin(
     shell.say("profile.unpinned" if off else "profile.pinned", fact=shell.run(work())["told"])
 
 
-def forget(context: typer.Context, facts: list[str] = typer.Argument(metavar="ID…")) -> None:
+def forget(
+    context: typer.Context,
+    facts: list[str] = typer.Argument(default_factory=list, metavar="[ID…]"),
+    everything: bool = typer.Option(False, "--all"),
+    yes: bool = typer.Option(False, "--yes"),
+) -> None:
     """Forget it for good."""
     shell = shells.of(context)
+    if bool(facts) == everything:
+        raise UsageProblem("cli.forget_what")
+    if everything and not yes and not shell.confirm("profile.forget_all"):
+        return
 
     async def work() -> int:
         async with shell.client() as client:
             known = await client.profile.facts(history=True)
-            wanted = [_whole(one, known) for one in facts]
+            wanted = [str(one["id"]) for one in known] if everything else [_whole(one, known) for one in facts]
             for one in wanted:
                 await client.profile.forget(one)
             return len(wanted)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cache
+from typing import Any
 
 from ruamel.yaml import YAML
 
@@ -16,19 +17,29 @@ _MARK = "kk"
 
 
 def concepts(text: str) -> list[str]:
-    """The concepts that `text` names, as terms, each once."""
+    """The concepts that `text` names, as terms of the index, each once."""
+    return [_MARK + name for name in named(text)]
+
+
+def is_person(concept: str) -> bool:
+    """Whether it is somebody."""
+    return bool(_data()[concept].get("person"))
+
+
+def named(text: str) -> list[str]:
+    """The names of the concepts that `text` speaks of, each once."""
     folded = fold(text)
     english, chinese = _words()
     found = {name: None for word in english.finditer(folded) for name in _of_english(word[0])}
     for word, names in chinese.items():
         if word in folded:
             found |= dict.fromkeys(names)
-    return [_MARK + name for name in found]
+    return list(found)
 
 
 @cache
-def _data() -> Mapping[str, Mapping[str, Sequence[str]]]:
-    loaded: Mapping[str, Mapping[str, Sequence[str]]] = YAML(typ="safe").load(
+def _data() -> Mapping[str, Mapping[str, Any]]:
+    loaded: Mapping[str, Mapping[str, Any]] = YAML(typ="safe").load(
         (bundled("profile") / "concepts.yaml").read_text(encoding="utf-8")
     )
     return loaded

@@ -12,6 +12,7 @@ from pathlib import Path
 from assistant.errors import EngineError, NotFound
 from assistant.failpoint import failpoint
 from assistant.knowledge import Change, Evidence, Fact, Recalled, Source, Statement
+from assistant.memory.asked import asked_for
 from assistant.memory.evidence import EvidenceBook
 from assistant.memory.facts import FactBook
 from assistant.memory.forgetting import Forgetting
@@ -124,6 +125,10 @@ class KeptProfile:
     def changes(self, limit: int = 50) -> list[Change]:
         """What was learned and changed, the newest first."""
         return self._facts.changes(limit)
+
+    def asked(self, query: str) -> list[Fact]:
+        """The facts that a question asks for by their kind."""
+        return asked_for(query, self._facts.current(), kinds())
 
     def tell(self, fact: Fact, language: str) -> str:
         """The fact as a sentence to the user, in English or Chinese."""

@@ -28,6 +28,8 @@ class Predicate:
     """It never leaves the device."""
     guides: bool = False
     """It says how the user wants things."""
+    asked: frozenset[str] = frozenset()
+    """Concepts that a question for it names."""
     told: dict[str, str] = field(default_factory=dict)
     """The sentence that tells it to the user, by language."""
     told_of_others: dict[str, str] = field(default_factory=dict)
@@ -68,5 +70,5 @@ def kinds() -> Kinds:
 def _predicate(name: str, kind: str, entry: dict[str, Any]) -> Predicate:
     told = {language: entry.pop(language) for language in ("en", "zh")}
     others = entry.pop("other", {})
-    against = frozenset(entry.pop("against", ()))
-    return Predicate(name=name, kind=kind, against=against, told=told, told_of_others=others, **entry)
+    against, asked = (frozenset(entry.pop(each, ())) for each in ("against", "asked"))
+    return Predicate(name=name, kind=kind, against=against, asked=asked, told=told, told_of_others=others, **entry)

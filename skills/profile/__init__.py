@@ -68,7 +68,7 @@ async def recall(ctx: Context, query: str) -> Result:
     if everything(query):
         return _all(ctx, known)
     found = await profile.recall(query, limit=_SHOWN)
-    facts = matching(query, known, ctx.user) or _facts_of(found, profile.enough)
+    facts = list(profile.asked(query)) or matching(query, known, ctx.user) or _facts_of(found, profile.enough)
     if facts:
         shown = facts[:_SHOWN]
         lines = [ctx.text("profile.line", fact=_tell(ctx, one), how=_how(ctx, one)) for one in shown]
@@ -88,6 +88,8 @@ async def forget(ctx: Context, query: str) -> Result:
     """
     if not query.strip():
         raise AskAgain("profile.no_query", missing=("query",))
+    if everything(query):
+        raise Rejected("profile.not_all_at_once")
     profile = _profile(ctx)
     known = profile.facts(history=True)
     told = [one for one in known if _tell(ctx, one).casefold() == query.strip().casefold()]
@@ -95,7 +97,7 @@ async def forget(ctx: Context, query: str) -> Result:
     if not facts:
         raise NotFound("profile.not_known", query=query)
     sentences = list(dict.fromkeys(_sentences(ctx, facts)))
-    if len(sentences) > 1 and not everything(query):
+    if len(sentences) > 1:
         raise AskAgain("profile.which", missing=("query",), choices=sentences[:_CHOICES])
     await profile.forget([one.id for one in facts])
     return Result(text=ctx.text("profile.forgotten"), data={"count": len(facts)})
