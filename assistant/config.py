@@ -79,6 +79,13 @@ class ConversationSettings(_Section):
     keep_days: int = Field(365, ge=0)
 
 
+class ProfileSettings(_Section):
+    """What is learned of the user from what they say."""
+
+    learn: bool = True
+    never: list[str] = Field(default_factory=list)
+
+
 class ApprovalSettings(_Section):
     """How long a yes is waited for, and how long it can be taken back."""
 
@@ -164,6 +171,7 @@ class Config(_Section):
     assistant: AssistantSettings = AssistantSettings()
     engine: EngineSettings = EngineSettings()
     conversation: ConversationSettings = ConversationSettings()
+    profile: ProfileSettings = ProfileSettings()
     approvals: ApprovalSettings = ApprovalSettings()
     limits: LimitSettings = LimitSettings()
     outbox: OutboxSettings = OutboxSettings()

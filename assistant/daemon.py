@@ -6,7 +6,6 @@ import asyncio
 import gc
 import itertools
 import logging
-import os
 import secrets as random_secrets
 import time
 from collections.abc import Awaitable, Callable, Collection
@@ -14,13 +13,11 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-from assistant import __version__
 from assistant.accounts.keeper import KeptAccounts, Tell, teller
 from assistant.automation.schedules import SqlSchedules
 from assistant.clock import SystemClock
-from assistant.config import Config, language_of
+from assistant.config import Config, ProfileSettings, language_of
 from assistant.conversation.conversation import Conversation
 from assistant.conversation.deciding import Plans
 from assistant.conversation.examples import Examples
@@ -37,7 +34,7 @@ from assistant.engine.embeddings import Embeddings
 from assistant.engine.models import ModelStore
 from assistant.engine.scripted import ScriptedModel
 from assistant.entrance import Door
-from assistant.events import Noticed
+from assistant.health import health
 from assistant.kept import Kept
 from assistant.lifetime import announce_ready, keep_running
 from assistant.locale import Catalogue
@@ -140,7 +137,7 @@ async def assemble(
     announcer = Announcer(bus, DesktopNotifications(config.assistant.name) if config.notify.desktop else None)
     outbox = _outbox(ledger, config, clock, audit, bus, announcer, crew, catalogue, approvals, language)
     running = RunningTurns(bus, catalogue, clock)
-    profile = await _profile(paths, models, db, clock, running, stack)
+    profile = await _profile(paths, config.profile, models, db, clock, running, stack)
     crew.contexts = contexts = Contexts(
         clock=clock,
         catalogue=catalogue,
@@ -158,7 +155,7 @@ async def assemble(
         profile=profile,
         offers=skills.offers,
     )
-    sessions = await _sessions(db, clock, config, stack)
+    sessions = await _sessions(db, clock, config, stack, profile)
     limits = Limits(ledger, clock, config.limits, instead.payees)
     conversation = _conversation(
         config, contexts, sessions, approvals, audit, limits, skills, users, kept, switches, instead.planner
@@ -184,7 +181,7 @@ async def assemble(
         bus=bus,
         profile=profile,
         survey=partial(survey, skills, paths, audit),
-        health=partial(_health, started, skills, catalogue, language, engine, bus),
+        health=partial(health, started, skills, catalogue, language, engine, bus),
     )
 
 
@@ -194,11 +191,17 @@ def _users(paths: Paths, config: Config, skills: Skills) -> UserFile:
 
 
 async def _profile(
-    paths: Paths, models: ModelStore, db: Database, clock: Clock, running: RunningTurns, stack: AsyncExitStack
+    paths: Paths,
+    wanted: ProfileSettings,
+    models: ModelStore,
+    db: Database,
+    clock: Clock,
+    running: RunningTurns,
+    stack: AsyncExitStack,
 ) -> KeptProfile:
     embedder = Embeddings(paths, models, folders=[paths.data / "profile"])
     stack.push_async_callback(embedder.aclose)
-    profile = KeptProfile(db, clock, paths.data / "profile", embedder, running)
+    profile = KeptProfile(db, clock, paths.data / "profile", embedder, running, learn=wanted.learn, never=wanted.never)
     await keep_running(stack, profile.run, "profile")
     return profile
 
@@ -306,9 +309,14 @@ def _conversation(
     )
 
 
-async def _sessions(db: Database, clock: Clock, config: Config, stack: AsyncExitStack) -> Sessions:
+async def _sessions(
+    db: Database, clock: Clock, config: Config, stack: AsyncExitStack, profile: KeptProfile
+) -> Sessions:
     sessions = Sessions(db, clock)
-    forget = partial(sessions.forget, config.conversation.keep_days)
+
+    def forget() -> int:
+        return sum(part(config.conversation.keep_days) for part in (sessions.forget, profile.expire))
+
     forget()
     await keep_running(stack, partial(keep_scrubbed, db, forget), "forgetting")
     return sessions
@@ -369,27 +377,3 @@ async def _key(get: Callable[[str], Awaitable[str | None]], put: Callable[[str, 
         stored = random_secrets.token_hex(32)
         await put(_APPROVAL_KEY, stored)
     return bytes.fromhex(stored)
-
-
-def _health(
-    started: float, skills: Skills, catalogue: Catalogue, language: Language, engine: Engine | None, bus: EventBus
-) -> dict[str, Any]:
-    return {
-        "status": "ok",
-        "version": __version__,
-        "pid": os.getpid(),
-        "uptime_s": round(time.monotonic() - started, 1),
-        "model": engine.status() if engine else {"name": "scripted"},
-        "notices": [
-            event.notice.model_dump(mode="json", include={"title", "body", "at"})
-            for event in bus.kept
-            if isinstance(event, Noticed)
-        ],
-        "skills": {
-            "loaded": sorted(skills.loaded),
-            "problems": [
-                {"name": problem.name, "problem": catalogue.explain(problem, language)[0]}
-                for problem in skills.problems
-            ],
-        },
-    }

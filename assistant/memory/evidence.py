@@ -125,6 +125,13 @@ class EvidenceBook:
                 found[row["id"]] = _evidence(row)
         return found
 
+    def idle_before(self, moment: datetime) -> list[int]:
+        """Numbers of what is older and states no fact."""
+        rows = self._db.conn.execute(
+            "SELECT id FROM evidence WHERE at < ? AND id NOT IN (SELECT evidence FROM fact_evidence)", (utc(moment),)
+        )
+        return [row[0] for row in rows]
+
     def delete(self, numbers: Iterable[int]) -> None:
         """Remove them; the numbers are never given again."""
         self._db.conn.executemany("DELETE FROM evidence WHERE id = ?", [(number,) for number in numbers])

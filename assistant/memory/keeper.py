@@ -6,10 +6,10 @@ import asyncio
 import logging
 import uuid
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
-from assistant.errors import EngineError, NotFound
+from assistant.errors import EngineError, NotFound, Rejected
 from assistant.failpoint import failpoint
 from assistant.knowledge import Change, Evidence, Fact, Recalled, Source, Statement
 from assistant.memory.asked import asked_for
@@ -23,6 +23,7 @@ from assistant.memory.vectors import VectorFiles
 from assistant.models import Turn
 from assistant.ports import Clock, Embedder, Quiet
 from assistant.store import Database, transaction
+from assistant.store.index import fold
 
 _log = logging.getLogger(__name__)
 _BATCH = 16
@@ -34,7 +35,20 @@ _LONGEST = 4_000
 class KeptProfile:
     """Adapter of `ports.Profile` over the database and a folder of vectors."""
 
-    def __init__(self, db: Database, clock: Clock, folder: Path, embedder: Embedder, quiet: Quiet) -> None:
+    def __init__(
+        self,
+        db: Database,
+        clock: Clock,
+        folder: Path,
+        embedder: Embedder,
+        quiet: Quiet,
+        *,
+        learn: bool = True,
+        never: Sequence[str] = (),
+    ) -> None:
+        """Where `learn` is false, only what is asked to be remembered is; of words in `never` nothing ever is."""
+        self._learn = learn
+        self._never = [fold(word) for word in never]
         self._db = db
         self._clock = clock
         self._evidence = EvidenceBook(db)
@@ -49,7 +63,9 @@ class KeptProfile:
     # --- taking in ---------------------------------------------------------------------------------------------
 
     def heard(self, turn: Turn, language: str) -> None:
-        """Keep what a person said, and the facts that it states."""
+        """Keep what a person said, and the facts that it states, unless nothing shall be learned."""
+        if not self._learn or self._barred(turn.text):
+            return
         self.take_in(turn.text, f"turn:{turn.id}", language=language, at=self._clock.now(), thread=turn.session)
 
     def take_in(
@@ -69,11 +85,16 @@ class KeptProfile:
 
     def remember(self, text: str, source: str, *, language: str) -> list[Fact]:
         """Keep what the user asked to be remembered: as the facts that it states, else in their words."""
+        if self._barred(text):
+            raise Rejected("memory.barred")
         now = self._clock.now()
         said = statements(text, language)
         if not said:
             said = [Statement(predicate="said", value=text, text=text, language=language)]
         return self._keep(text[:_LONGEST], source, said, language, now, "said", "", "")
+
+    def _barred(self, text: str) -> bool:
+        return any(word in fold(text) for word in self._never)
 
     def _keep(
         self,
@@ -174,6 +195,16 @@ class KeptProfile:
         """Remove facts for good, with the words that state them and everything made of those. How many there were."""
         forgetting = Forgetting(self._db, self._evidence, self._facts, self._vectors)
         return await forgetting.forget(facts)
+
+    def expire(self, keep_days: int) -> int:
+        """Delete words older than `keep_days` (0 keeps all) that state nothing which is known; how many there were."""
+        if not keep_days:
+            return 0
+        with transaction(self._db):
+            old = self._evidence.idle_before(self._clock.now() - timedelta(days=keep_days))
+            self._evidence.delete(old)
+        self._vectors.empty(old)
+        return len(old)
 
     # --- in the background ---------------------------------------------------------------------------------------
 
