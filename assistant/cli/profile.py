@@ -38,7 +38,7 @@ def show(
     shell.as_json = as_json
     file = shell.paths.profile_file
     user = read_user(file)[0] if file.exists() else None
-    facts = shell.run(_facts(shell, _moment(as_of), everything))
+    facts = _learned(shell, _moment(as_of), everything)
     if as_json:
         shell.json((user.model_dump(mode="json") if user else {}) | {"facts": facts})
         return
@@ -48,9 +48,9 @@ def show(
     else:
         shell.say("profile.none", file=file)
     shell.line("")
-    if not facts:
+    if facts == []:
         shell.say("profile.nothing_learned")
-    for fact in facts:
+    for fact in facts or ():
         shell.line(f"{fact['id'][:6]}  {fact['told']}{_state(shell, fact)}")
 
 
@@ -149,9 +149,19 @@ def undo(context: typer.Context) -> None:
         shell.line(f"- {one['told']}")
 
 
-async def _facts(shell: Shell, as_of: datetime | None, everything: bool) -> list[dict[str, Any]]:
-    async with shell.client() as client:
-        return await client.profile.facts(as_of=as_of, history=everything)
+def _learned(shell: Shell, as_of: datetime | None, everything: bool) -> list[dict[str, Any]] | None:
+    """What the daemon has learned; None, and a word about it, where it does not run."""
+    from assistant.client import NotRunning
+
+    async def work() -> list[dict[str, Any]]:
+        async with shell.client() as client:
+            return await client.profile.facts(as_of=as_of, history=everything)
+
+    try:
+        return shell.run(work())
+    except NotRunning:
+        shell.note(shell.text("profile.not_running"))
+        return None
 
 
 def _moment(text: str) -> datetime | None:

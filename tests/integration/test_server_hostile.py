@@ -220,6 +220,9 @@ def test_no_path_of_the_api_changes_settings_or_skills(daemon: Daemon, world: Wo
             "/v1/outbox/{id}/cancel",
             "/v1/outbox/{id}/resolve",
             "/v1/models/use",
+            "/v1/profile/facts/{id}/forget",
+            "/v1/profile/facts/{id}/pin",
+            "/v1/profile/undo",
         }
         for name in ("/bin/sh", "scripted:/etc/passwd", "../../x", "auto\nskills:"):
             assert client.post("/v1/models/use", json={"name": name}).status_code in (400, 404, 422)
