@@ -83,18 +83,31 @@ class EvidenceBook:
         return [_evidence(row) for row in rows]
 
     def neighbours(self, numbers: Iterable[int], reach: int) -> dict[int, dict[int, int]]:
-        """For each number, what stands near it in its thread: offset (-reach…reach, without 0) → number."""
+        """For each number, what stands near it in its thread: offset (-reach…reach, without 0) → number.
+
+        Looked for among the numbers nearby: what two conversations at once have put further apart is not found.
+        """
+        wanted = list(numbers)
+        nearby = sorted({near for number in wanted for near in range(number - reach, number + reach + 1)})
+        threads: dict[int, str] = {}
+        for start in range(0, len(nearby), 500):
+            some = nearby[start : start + 500]
+            marks = ",".join("?" * len(some))
+            rows = self._db.conn.execute(
+                f"SELECT id, thread FROM evidence WHERE thread != '' AND id IN ({marks})", some
+            )
+            threads |= {row[0]: row[1] for row in rows}
         found: dict[int, dict[int, int]] = {}
-        for number in numbers:
-            near: dict[int, int] = {}
-            for sign, order, test in ((-1, "DESC", "<"), (1, "ASC", ">")):
-                rows = self._db.conn.execute(
-                    f"SELECT e.id FROM evidence e, evidence o WHERE o.id = ? AND e.thread = o.thread AND e.thread != ''"
-                    f" AND e.id {test} o.id ORDER BY e.id {order} LIMIT ?",
-                    (number, reach),
-                )
-                near |= {sign * (place + 1): row[0] for place, row in enumerate(rows)}
-            found[number] = near
+        for number in wanted:
+            own = threads.get(number)
+            around: dict[int, int] = {}
+            for step in (-1, 1):
+                place = 0
+                for other in range(number + step, number + step * (reach + 1), step):
+                    if own is not None and threads.get(other) == own:
+                        place += step
+                        around[place] = other
+            found[number] = around
         return found
 
     def search(self, query: str, limit: int) -> dict[int, float]:

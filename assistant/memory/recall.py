@@ -39,7 +39,7 @@ _DENSE = 0.3
 _LEAST_DEVIATION = 1.0
 """Of lexical scores: where little is kept, every common word stands out."""
 _ALIKE = 0.5
-"""What it counts that evidence speaks of the same things, in whatever language."""
+"""What it counts that evidence in another language speaks of the same things."""
 _ALL_SCRIPTS = frozenset({"multilingual-e5-small"})
 """Models that read more than English."""
 _NEAR_WORDS = {-1: 0.5, 1: 0.25, -2: 0.2, 2: 0.15, -3: 0.1, 3: 0.05}
@@ -107,7 +107,9 @@ class Recall:
                     meant = spread(scores, number, near[number], _NEAR_MEANING, missing=scores[number])
                     weighed.append((_DENSE, _standard(meant, leg.mean, leg.deviation, _NEAR_MEANING)))
             total = sum(weight for weight, _ in weighed) or 1.0
-            score = sum(weight * score for weight, score in weighed) / total + _ALIKE * alike.get(number, 0.0)
+            score = sum(weight * score for weight, score in weighed) / total
+            if written != asked:
+                score += _ALIKE * alike.get(number, 0.0)
             candidates.append(_Candidate(evidence, facts.get(number, ()), score))
         _adjust(candidates, query, advice)
         ranked = sorted(candidates, key=lambda one: (-one.score, -one.evidence.id))
