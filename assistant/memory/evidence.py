@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 from assistant.knowledge import Evidence, Source
+from assistant.memory.concepts import concepts
+from assistant.memory.vectors import family
 from assistant.store import Database
 from assistant.store.index import segment
 
 _TERMS = 24
 _STOP = frozenset(
     "a an the of to in on at for and or is are was were be been do does did has have had i you he she it they we his"
-    " her their its my your our me him them us what when where who whom which why how that this these those with by"
+    " her their its my your our me him them us what when where who whom why how that this these those with by"
     " from as not no about would could should will can may might if than then so there some any into out up down over"
-    " after before during s t re ve ll m d 的 了 吗 呢 是".split()
+    " after before during s t re ve ll m d get gets take takes use uses make go come keep put give let"
+    " need needs never always usually still which tell know 的 了 吗 呢 是".split()
 )
 
 
@@ -39,9 +42,22 @@ class EvidenceBook:
         """Keep it; its number. None where this source is kept already."""
         words, singles = segment(text)
         cursor = self._db.conn.execute(
-            "INSERT OR IGNORE INTO evidence (source, origin, speaker, thread, language, text, at, words, singles)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (source, origin, speaker, thread, language, text, utc(at), " ".join(words), " ".join(singles)),
+            "INSERT OR IGNORE INTO evidence"
+            " (source, origin, speaker, thread, language, family, text, at, words, singles, concepts)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                source,
+                origin,
+                speaker,
+                thread,
+                language,
+                family(text),
+                text,
+                utc(at),
+                " ".join(words),
+                " ".join(singles),
+                " ".join(concepts(text)),
+            ),
         )
         return cursor.lastrowid if cursor.rowcount == 1 else None
 
@@ -83,13 +99,21 @@ class EvidenceBook:
 
     def search(self, query: str, limit: int) -> dict[int, float]:
         """Evidence that holds words of `query`, with its BM25 (higher is better); Robertson and Zaragoza 2009."""
-        match = self._match(query)
-        if not match:
+        words, singles = segment(query[:1000])
+        told = [word for word in dict.fromkeys(words) if word not in _STOP] or list(dict.fromkeys(words))
+        return self._scored("words", told, limit) if told else self._scored("singles", singles, limit)
+
+    def search_concepts(self, query: str, limit: int) -> dict[int, float]:
+        """Evidence that speaks of the same things as `query`, in whatever language, with its BM25."""
+        return self._scored("concepts", concepts(query[:1000]), limit)
+
+    def _scored(self, column: str, terms: Sequence[str], limit: int) -> dict[int, float]:
+        if not terms:
             return {}
         rows = self._db.conn.execute(
             "SELECT rowid, bm25(evidence_words) AS score FROM evidence_words WHERE evidence_words MATCH ?"
             " ORDER BY rank LIMIT ?",
-            (match, limit),
+            (" OR ".join(f'{column} : "{term}"' for term in terms[:_TERMS]), limit),
         )
         return {row[0]: -row[1] for row in rows}
 
@@ -105,17 +129,10 @@ class EvidenceBook:
         """Remove them; the numbers are never given again."""
         self._db.conn.executemany("DELETE FROM evidence WHERE id = ?", [(number,) for number in numbers])
 
-    def count(self) -> int:
-        """How much there is."""
-        return int(self._db.conn.execute("SELECT count(*) FROM evidence").fetchone()[0])
-
-    def _match(self, query: str) -> str:
-        """The FTS5 expression for any of the query's words that tell something."""
-        words, singles = segment(query[:1000])
-        told = [word for word in dict.fromkeys(words) if word not in _STOP] or list(dict.fromkeys(words))
-        if not told and singles:
-            return " OR ".join(f'singles : "{one}"' for one in singles[:_TERMS])
-        return " OR ".join(f'words : "{word}"' for word in told[:_TERMS])
+    def counts(self) -> dict[str, int]:
+        """How much there is of each family of scripts."""
+        rows = self._db.conn.execute("SELECT family, count(*) FROM evidence GROUP BY family")
+        return {row[0]: row[1] for row in rows}
 
 
 def utc(at: datetime) -> str:

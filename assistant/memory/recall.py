@@ -36,6 +36,10 @@ _GUIDING = 300
 _LEXICAL = 0.4
 _DENSE = 0.3
 """Each of the models."""
+_LEAST_DEVIATION = 1.0
+"""Of lexical scores: where little is kept, every common word stands out."""
+_ALIKE = 0.5
+"""What it counts that evidence speaks of the same things, in whatever language."""
 _ALL_SCRIPTS = frozenset({"multilingual-e5-small"})
 """Models that read more than English."""
 _NEAR_WORDS = {-1: 0.5, 1: 0.25, -2: 0.2, 2: 0.15, -3: 0.1, 3: 0.05}
@@ -75,13 +79,20 @@ class Recall:
         advice = asks_for_advice(query)
         words = self._evidence.search(query, _WORDS)
         guides = self._facts.guides(_GUIDING) if advice else []
-        near = self._evidence.neighbours({*words, *guides}, REACH)
+        alike = self._evidence.search_concepts(query, _WORDS)
+        near = self._evidence.neighbours({*words, *alike, *guides}, REACH)
         legs = await self._legs(query, {*near, *(other for around in near.values() for other in around.values())})
         hits = {hit.slot for of_family in legs.values() for leg in of_family for hit in leg.best}
         near |= self._evidence.neighbours(hits - near.keys(), REACH)
         found = self._evidence.of(near)
         facts = self._facts.read_in(found)
-        lexical = moments(words.values(), self._evidence.count())
+        counts = self._evidence.counts()
+        lexical = {
+            written: moments(
+                [words[one.id] for one in found.values() if one.id in words and family(one.text) == written], count
+            )
+            for written, count in counts.items()
+        }
         asked = family(query)
         candidates = []
         for number, evidence in found.items():
@@ -89,14 +100,14 @@ class Recall:
             weighed = []
             if written == asked or not legs:
                 held = spread(words, number, near[number], _NEAR_WORDS)
-                weighed.append((_LEXICAL, _standard(held, *lexical, _NEAR_WORDS)))
+                weighed.append((_LEXICAL, _standard(held, *lexical[written], _NEAR_WORDS)))
             for leg in legs.get(written, ()):
                 scores = known_scores(leg)
                 if number in scores and (leg.name in _ALL_SCRIPTS or asked == written == "other"):
                     meant = spread(scores, number, near[number], _NEAR_MEANING, missing=scores[number])
                     weighed.append((_DENSE, _standard(meant, leg.mean, leg.deviation, _NEAR_MEANING)))
             total = sum(weight for weight, _ in weighed) or 1.0
-            score = sum(weight * score for weight, score in weighed) / total
+            score = sum(weight * score for weight, score in weighed) / total + _ALIKE * alike.get(number, 0.0)
             candidates.append(_Candidate(evidence, facts.get(number, ()), score))
         _adjust(candidates, query, advice)
         ranked = sorted(candidates, key=lambda one: (-one.score, -one.evidence.id))
@@ -158,7 +169,7 @@ def moments(scores: Iterable[float], count: int) -> tuple[float, float]:
     kept = list(scores)
     mean = sum(kept) / max(count, 1)
     square = sum(score * score for score in kept) / max(count, 1)
-    return mean, math.sqrt(max(square - mean * mean, 1e-9))
+    return mean, max(math.sqrt(max(square - mean * mean, 0.0)), _LEAST_DEVIATION)
 
 
 def _adjust(candidates: Sequence[_Candidate], query: str, advice: bool) -> None:

@@ -27,6 +27,8 @@ _QUOTED = re.compile(
     re.I | re.M | re.S,
 )
 _SENTENCE = re.compile(r"[.!](?=\s|$)|[?？！!。；;\n]+|…+")
+_GOES_ON = re.compile(r"(?:prefer|avoid|like|love|hate|dislike|enjoy|refuse|don't|do not|never|only|always)\b", re.I)
+"""What goes on with the subject of the clause before."""
 _KEPT_WHEN_PASSING = frozenset(
     {"home", "employer", "birthday", "device", "document", "called", "name", "routine", "diet"}
 )
@@ -79,6 +81,8 @@ def _told(part: str, language: str) -> str:
     """A clause without what leads to it; empty where it asks."""
     lead = _lead(language).match(part)
     told = part[lead.end() :] if lead else part
+    if language == "en" and _GOES_ON.match(told):
+        told = f"I {told}"
     return "" if len(told) > _LONGEST_CLAUSE or _guard("asks", language).search(told) else told
 
 

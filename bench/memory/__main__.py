@@ -1,4 +1,4 @@
-"""How well what was said is found again: LoCoMo, PrefEval, BEAM, MemDaily (`--data DIR`), and sets of the project's own.
+"""How well what was said is found again: LoCoMo, PrefEval, BEAM, MemDaily (`--data DIR`), and sets of our own.
 
 `--data` names a folder in the layout of the development data; a part that is absent gives null. `--only` chooses parts,
 `--most N` takes so many conversations or questions of each. Every turn goes through the product's own write path, and
@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from bench.form import argument_parser, report
-from bench.memory import recalling
+from bench.memory import extracting, recalling
 from bench.memory.home import Workshop, workshop
 
 _PUBLIC: dict[str, tuple[str, Callable[[Workshop, Path, int], Awaitable[recalling.Figures]]]] = {
@@ -27,6 +27,7 @@ _FIGURES = {
     "memdaily": ("memdaily_r5",),
     "beam": ("beam_updated_first", "beam_both_sides", "abstain", "abstain_false"),
     "pairs": ("xling_top1",),
+    "turns": ("extract_precision", "extract_recall_en", "extract_recall_zh"),
 }
 
 
@@ -45,6 +46,9 @@ async def _measured(data: Path | None, only: list[str], most: int) -> tuple[reca
     notes = dict.fromkeys(figures, "not asked for")
     async with workshop() as shop:
         for part in only:
+            if part == "turns":
+                figures |= extracting.measured()
+                continue
             if part == "pairs":
                 figures |= await recalling.of_pairs(shop)
                 continue

@@ -1,7 +1,7 @@
-"""The public sets, read from a folder in the layout of the development data: measured with, never shipped or trained on.
+"""The public sets, from a folder in the layout of the development data: measured with, never shipped or trained on.
 
-LoCoMo (Maharana et al. 2024) with the corrections of dial481/locomo-audit, PrefEval (Zhao et al. 2025), BEAM (Tavakoli et
-al. 2025), MemDaily (Zhang et al. 2024).
+LoCoMo (Maharana et al. 2024) with the corrections of dial481/locomo-audit, PrefEval (Zhao et al. 2025), BEAM (Tavakoli
+et al. 2025), MemDaily (Zhang et al. 2024).
 """
 
 from __future__ import annotations

@@ -59,8 +59,7 @@ async def of_memdaily(shop: Workshop, folder: Path, most: int) -> Figures:
         with shop.home() as home:
             _feed(home, talk.turns, "zh")
             await home.profile.settle()
-            for asked in talk.questions:
-                shares.append(_share(await home.ask(asked.query, 5), asked.answers))
+            shares += [_share(await home.ask(asked.query, 5), asked.answers) for asked in talk.questions]
     return {"memdaily_r5": mean(shares), "memdaily_questions": len(shares)}
 
 
@@ -81,10 +80,8 @@ async def of_beam(shop: Workshop, folder: Path, most: int) -> Figures:
                 found = await home.ask(one["question"], 10)
                 sides = [ids(side) for side in one["source_chat_ids"].values()]
                 both.append(float(all(any(name in found for name in side) for side in sides)))
-            for one in probing.get("abstention", []):
-                unknown.append(await _silent(home, one["question"]))
-            for one in probing.get("information_extraction", []):
-                known.append(await _silent(home, one["question"]))
+            unknown += [await _silent(home, one["question"]) for one in probing.get("abstention", [])]
+            known += [await _silent(home, one["question"]) for one in probing.get("information_extraction", [])]
     return {
         "beam_updated_first": mean(updated),
         "beam_both_sides": mean(both),
@@ -96,13 +93,11 @@ async def of_beam(shop: Workshop, folder: Path, most: int) -> Figures:
 async def of_pairs(shop: Workshop) -> Figures:
     """The project's own pairs of a fact and a question in the other language: whether the fact is the first found."""
     pairs = [json.loads(line) for line in (DATA / "memory" / "pairs.jsonl").read_text(encoding="utf-8").splitlines()]
-    first = []
     with shop.home() as home:
         for one in pairs:
             home.hear(one["id"], one["fact"], one["fact_lang"], thread=one["id"])
         await home.profile.settle()
-        for one in pairs:
-            first.append(float((await home.ask(one["query"], 1))[:1] == [one["id"]]))
+        first = [float((await home.ask(one["query"], 1))[:1] == [one["id"]]) for one in pairs]
     return {"xling_top1": mean(first), "xling_questions": len(first)}
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import time
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ruamel.yaml import YAML
+
 from assistant.memory.stating import statements
+from assistant.resources import bundled
 
 STATED = {
     "I moved to Hamburg": "home||Hamburg",
@@ -123,6 +127,7 @@ PIECES = (
     "in ", "on ", "moved from ", "to ", "is ", "'s ", "5", "because ", "very much ", "I like ", "every monday and ", "also ",
     "so and but ", ", ", "- ", "(", ": ", '"', "“", ">", "\n", ".", "?", "translate ", "write ", "please ", "please, ", "A-",
     "我", "我们", "真的", "最", "是", "一二三", "1", "1二", "的", "对", "从", "搬到", "过敏", "生", "在", "做", "每周一", "妈妈",
+    "usually ", "try to ", "very ", "old ", "severe ", "spare ", "mostly ", "fluent ", "bad ", "mild ", "now ", "too ", "again ",
     "也都就", "，", "因为", "了啊呀", "请", "护照", "到期", "你", "平时一般", "叫", "发", "给", "“",
 )  # fmt: skip
 SLOW_MS = 50
@@ -137,6 +142,24 @@ TEXTS = st.one_of(
         st.sampled_from(("", "!", "?", "\x00", "。")),
     ),
 )
+
+
+RULES = YAML(typ="safe").load((bundled("profile") / "statements.yaml").read_text(encoding="utf-8"))
+REPEATED = re.compile(r"\(\?:((?:[^()\[\]]|\(\?:[^()]*\))*)\)(?: \))?\*")
+
+
+def alternatives() -> list[tuple[str, ...]]:
+    """The words of each group that may be repeated."""
+    texts = [text for rules in RULES.values() for text in rules["parts"].values()]
+    texts += [entry["re"] for rules in RULES.values() for entry in rules["patterns"]]
+    texts += [rules["lead"] for rules in RULES.values()]
+    return [tuple(found.group(1).split("|")) for text in texts for found in REPEATED.finditer(text)]
+
+
+@pytest.mark.parametrize("words", alternatives(), ids=lambda words: words[0])
+def test_what_may_be_repeated_names_each_word_once(words: tuple[str, ...]) -> None:
+    """The same word twice in a group under a star is tried in every combination: 2^n ways for n words."""
+    assert len(words) == len(set(words))
 
 
 def quickest(text: str, tongue: str) -> float:

@@ -16,21 +16,25 @@ def apply(db: Database) -> None:
             speaker TEXT NOT NULL,
             thread TEXT NOT NULL,
             language TEXT NOT NULL,
+            family TEXT NOT NULL,
             text TEXT NOT NULL,
             at TEXT NOT NULL,
             words TEXT NOT NULL,
-            singles TEXT NOT NULL
+            singles TEXT NOT NULL,
+            concepts TEXT NOT NULL
         ) STRICT""",
+        """CREATE INDEX evidence_by_family ON evidence (family)""",
         """CREATE INDEX evidence_by_thread ON evidence (thread, id)""",
         """CREATE VIRTUAL TABLE evidence_words USING fts5(
-            words, singles, content='evidence', content_rowid='id', tokenize='porter ascii'
+            words, singles, concepts, content='evidence', content_rowid='id', tokenize='porter ascii'
         )""",
         """CREATE TRIGGER evidence_added AFTER INSERT ON evidence BEGIN
-            INSERT INTO evidence_words (rowid, words, singles) VALUES (new.id, new.words, new.singles);
+            INSERT INTO evidence_words (rowid, words, singles, concepts)
+            VALUES (new.id, new.words, new.singles, new.concepts);
         END""",
         """CREATE TRIGGER evidence_removed AFTER DELETE ON evidence BEGIN
-            INSERT INTO evidence_words (evidence_words, rowid, words, singles)
-            VALUES ('delete', old.id, old.words, old.singles);
+            INSERT INTO evidence_words (evidence_words, rowid, words, singles, concepts)
+            VALUES ('delete', old.id, old.words, old.singles, old.concepts);
         END""",
         """CREATE TABLE facts (
             id TEXT PRIMARY KEY,
