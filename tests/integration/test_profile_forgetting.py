@@ -51,7 +51,9 @@ async def test_random_facts_that_are_forgotten_are_in_no_file_and_the_others_sta
             if number % 5 == 4:
                 await talk.say("what do you know about me?")
             if number == 9:
-                backups.make_daily(talk.services.profile._db.conn and tmp_path / "data" / "assistant.db", datetime.now(UTC))
+                backups.make_daily(
+                    talk.services.profile._db.conn and tmp_path / "data" / "assistant.db", datetime.now(UTC)
+                )
         facts = profile.facts(history=True)
         gone = dice.sample(facts, len(facts) // 2)
         kept = [one for one in facts if one not in gone]
@@ -67,7 +69,12 @@ async def test_random_facts_that_are_forgotten_are_in_no_file_and_the_others_sta
 
 async def test_what_is_forgotten_in_words_is_in_no_file_either(tmp_path: Path) -> None:
     async with talking(tmp_path, USER, lambda _: "reply: Fine.") as talk:
-        for said in ("remember that I like peppermint", "what do you know about peppermint?", "我喜欢白毫银针", "I like tea"):
+        for said in (
+            "remember that I like peppermint",
+            "what do you know about peppermint?",
+            "我喜欢白毫银针",
+            "I like tea",
+        ):
             await talk.say(said)
         await talk.say("forget that I like peppermint")
         await talk.say("忘掉我喜欢白毫银针这件事")

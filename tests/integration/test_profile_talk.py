@@ -107,7 +107,12 @@ async def test_what_an_automation_says_is_not_heard(talk: Talk) -> None:
 
 
 async def test_what_a_mail_says_of_the_user_is_never_learned(talk: Talk) -> None:
-    for said in ("what's new in my inbox?", "read the mail from Lan", "what did my sister say last week?", "总结我的邮件"):
+    for said in (
+        "what's new in my inbox?",
+        "read the mail from Lan",
+        "what did my sister say last week?",
+        "总结我的邮件",
+    ):
         await talk.say(said)
     assert known(talk) == []
     found = await talk.services.profile.recall("Bob Oslo name 鲍勃 奥斯陆", limit=50)

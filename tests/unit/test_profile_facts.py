@@ -30,7 +30,9 @@ class Book:
         """State it as said on a day; what was done with it."""
         self.now += timedelta(seconds=1)
         at = START + timedelta(days=day)
-        said = Statement(predicate=predicate, value=value, text=f"{predicate} {value}", language="en", ends=ends, **more)
+        said = Statement(
+            predicate=predicate, value=value, text=f"{predicate} {value}", language="en", ends=ends, **more
+        )
         source = batch or f"turn:{self.now.isoformat()}"
         with transaction(self.db):
             number = self.evidence.append(said.text, source=source, origin="said", language="en", at=at)
@@ -210,7 +212,9 @@ def shown(facts: list[Fact]) -> list[tuple[object, ...]]:
 
 
 @given(st.lists(st.lists(STATEMENTS, min_size=1, max_size=3), min_size=1, max_size=7))
-def test_taking_back_batch_after_batch_restores_each_state_exactly(turns: list[list[tuple[int, str, str, bool, str]]]) -> None:
+def test_taking_back_batch_after_batch_restores_each_state_exactly(
+    turns: list[list[tuple[int, str, str, bool, str]]],
+) -> None:
     book, states = Book(), []
     for number, turn in enumerate(turns):
         states.append(shown(book.facts.current(history=True)))

@@ -88,7 +88,9 @@ OF_OTHERS = {entry["is"] for _, entry in PATTERNS if "<who>" in entry["re"]}
 """Predicates that a rule may state of somebody else."""
 
 
-@pytest.mark.parametrize(("language", "entry"), PATTERNS, ids=[f"{lang}-{one['is']}-{n}" for n, (lang, one) in enumerate(PATTERNS)])
+@pytest.mark.parametrize(
+    ("language", "entry"), PATTERNS, ids=[f"{lang}-{one['is']}-{n}" for n, (lang, one) in enumerate(PATTERNS)]
+)
 def test_each_rule_states_a_predicate_and_gives_it_a_value(language: str, entry: dict[str, Any]) -> None:
     assert entry.keys() <= {"is", "re", "topic", "ends", "only", "cased"}
     assert entry["is"] in PREDICATES
