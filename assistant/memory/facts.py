@@ -50,7 +50,7 @@ class FactBook:
         newer = [one for one in others if one.observed_at > at]
         if newer:  # told late: it held until what is known already
             first = min(newer, key=lambda one: one.observed_at)
-            self._write(fact.id, valid_to=utc(first.valid_from), superseded_by=first.id)
+            self._write(fact.id, valid_to=utc(max(first.valid_from, at)), superseded_by=first.id)
             self._note(batch, now, "added", fact.id, None)
             return self.get(fact.id), "added"
         for old in others:
@@ -71,15 +71,20 @@ class FactBook:
         rows = self._db.conn.execute(
             "SELECT id, what, fact, before FROM profile_changes WHERE batch = ? ORDER BY id DESC", (batch,)
         ).fetchall()
-        gone = []
+        gone: dict[str, Fact] = {}
         for row in rows:
+            fact = self.get(row["fact"])
             if row["what"] == "added":
-                gone.append(self.get(row["fact"]))
-                self._db.conn.execute("DELETE FROM facts WHERE id = ?", (row["fact"],))
-            else:
-                self._restore(json.loads(row["before"]))
-                self._db.conn.execute("DELETE FROM profile_changes WHERE id = ?", (row["id"],))
-        return gone
+                gone[fact.id] = fact
+                self._db.conn.execute("DELETE FROM facts WHERE id = ?", (fact.id,))
+                continue
+            self._restore(json.loads(row["before"]))
+            self._unground(fact.id, batch)
+            self._db.conn.execute("DELETE FROM profile_changes WHERE id = ?", (row["id"],))
+            between = gone.get(fact.superseded_by or "")
+            if between is not None and between.superseded_by is not None:
+                self._replace(self.get(fact.id), between.superseded_by, between.valid_to)
+        return list(gone.values())
 
     def get(self, fact: str) -> Fact:
         """The fact of this id. Raises KeyError."""
@@ -218,12 +223,29 @@ class FactBook:
             plain(said.value),
             plain(said.value),
         )
+        same = [one for one in same if one.observed_at <= at]  # told late: it was stated again since
         if not same:
             return None
         for old in same:
             self._note(batch, now, "ended", old.id, old)
             self._write(old.id, valid_to=utc(at))
         return self.get(same[0].id), "ended"
+
+    def _replace(self, fact: Fact, newer: str, until: datetime | None) -> None:
+        """What had been between the two was taken back: the newer one took this one's place, and gives it back."""
+        added = self._db.conn.execute(
+            "SELECT batch, at FROM profile_changes WHERE fact = ? AND what = 'added'", (newer,)
+        ).fetchone()
+        if added is None or until is None:
+            return
+        self._note(added["batch"], datetime.fromisoformat(added["at"]), "superseded", fact.id, fact)
+        self._write(fact.id, valid_to=utc(until), superseded_by=newer)
+
+    def _unground(self, fact: str, source: str) -> None:
+        self._db.conn.execute(
+            "DELETE FROM fact_evidence WHERE fact = ? AND evidence IN (SELECT id FROM evidence WHERE source = ?)",
+            (fact, source),
+        )
 
     def _write(self, fact: str, **columns: object) -> None:
         settings = ", ".join(f"{name} = ?" for name in columns)

@@ -36,13 +36,16 @@ class Forgetting:
 
     async def forget(self, ids: Sequence[str]) -> int:
         """Forget these facts; how many there were. When it returns, nothing of them is on the disk."""
+        facts, _, said = self._found(ids)
+        if not facts:
+            return 0
+        # Before anything else: who is cut off after this can still say "forget" again, and no copy is left over.
+        await asyncio.to_thread(_remove_copies, self._file(), _marks(facts, said.values()))
         with transaction(self._db):
-            facts = [fact for fact in self._facts.current(history=True) if fact.id in set(ids)]
+            facts, needles, said = self._found(ids)
             if not facts:
                 return 0
-            stated = self._evidence.of(number for fact in facts for number in self._facts.evidence_of(fact.id))
-            needles = _needles(facts, stated.values())
-            said = stated | self._evidence.holding(needles)
+            self._vectors.empty(said)
             rest = self._others(said, {fact.id for fact in facts})
             self._facts.delete([fact.id for fact in facts])
             self._evidence.delete(said)
@@ -50,10 +53,15 @@ class Forgetting:
                 self._keep_rest(one, others)
             self._forget_turns(needles, said.values())
         failpoint("profile.forgotten")
-        self._vectors.empty(said)
-        await asyncio.to_thread(_remove_copies, self._file(), needles)
         await scrub(self._db)
         return len(facts)
+
+    def _found(self, ids: Sequence[str]) -> tuple[list[Fact], list[str], dict[int, Evidence]]:
+        """The facts, what is looked for elsewhere, and the evidence that goes."""
+        facts = [fact for fact in self._facts.current(history=True) if fact.id in set(ids)]
+        stated = self._evidence.of(number for fact in facts for number in self._facts.evidence_of(fact.id))
+        needles = _needles(facts, stated.values())
+        return facts, needles, stated | self._evidence.holding(needles)
 
     def _others(self, said: dict[int, Evidence], gone: set[str]) -> list[tuple[Evidence, list[Fact]]]:
         """Evidence that goes, with the facts that it states besides."""
@@ -101,15 +109,21 @@ def _needles(facts: Sequence[Fact], stated: Iterable[Evidence]) -> list[str]:
     return list(dict.fromkeys([*(one.text for one in stated), *(fact.text for fact in facts), *told, *values]))
 
 
+def _marks(facts: Sequence[Fact], said: Iterable[Evidence]) -> list[str]:
+    """What shows that a copy holds any of it: words, and the ids of rows, which never lie across two pages."""
+    said = list(said)
+    return [*_needles(facts, said), *(fact.id for fact in facts), *(one.source for one in said)]
+
+
 def _escaped(text: str) -> str:
     return re.sub(r"([\\%_])", r"\\\1", text)
 
 
-def _remove_copies(database: Path | None, needles: Sequence[str]) -> None:
+def _remove_copies(database: Path | None, marks: Sequence[str]) -> None:
     """Remove backups that hold any of it; the next daily one holds the rest again."""
     if database is None:
         return
-    sought = [needle.encode() for needle in needles]
+    sought = [mark.encode() for mark in marks]
     for backup in listed(database):
         data = backup.file.read_bytes()
         if any(one in data for one in sought):

@@ -49,7 +49,9 @@ def statements(text: str, language: str) -> list[Statement]:
     found: dict[tuple[str, str, str, str], Statement] = {}
     if len(text) > _LONGEST:
         return []
-    for clauses in _clauses(_QUOTED.sub(" ", text), tongue):
+    handed = _guard("handed", tongue).search(text)
+    own = text[: handed.start()] if handed else text
+    for clauses in _clauses(_QUOTED.sub(" ", own), tongue):
         *parts, whole = clauses
         read = [_in_clause(clause, tongue) for clause in parts]
         for one in filter(None, read if any(read) else [_in_clause(whole, tongue)]):
@@ -91,7 +93,9 @@ def _in_clause(clause: str, language: str) -> Statement | None:
             continue
         groups = match.groupdict()
         value = _trimmed(groups.get("value") or groups.get("value2") or "", language)
-        if not value or len(value) > _LONGEST_VALUE or _guard("empty", language).fullmatch(value):
+        if len(value) > _LONGEST_VALUE or _guard("empty", language).fullmatch(value):
+            continue
+        if not value and not pattern.ends:  # "I quit my job": whichever it was
             continue
         if _guard("passing", language).search(clause) and pattern.predicate not in _KEPT_WHEN_PASSING:
             continue

@@ -43,16 +43,16 @@ class VectorFiles:
         return max(_records(file) for file in ours)
 
     def write(self, version: str, records: Sequence[tuple[int, str, bytes]]) -> None:
-        """Put records in: number, text, record. What lies between two of them is empty."""
-        for written in FAMILIES:
-            ours = [(number, record) for number, text, record in records if family(text) == written]
-            if not ours:
-                continue
-            handle = os.open(self.of(version, written), os.O_WRONLY | os.O_CREAT, 0o600)
-            try:
-                for number, record in ours:
-                    os.pwrite(handle, record, number * RECORD)
-            finally:
+        """Put records in, in ascending order: number, text, record. What lies between two of them is empty."""
+        handles = {
+            written: os.open(self.of(version, written), os.O_WRONLY | os.O_CREAT, 0o600)
+            for written in {family(text) for _, text, _ in records}
+        }
+        try:  # in the order of the numbers: wherever a crash comes, all before the last one are there
+            for number, text, record in records:
+                os.pwrite(handles[family(text)], record, number * RECORD)
+        finally:
+            for handle in handles.values():
                 os.close(handle)
 
     def empty(self, numbers: Iterable[int]) -> None:

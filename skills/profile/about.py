@@ -35,7 +35,7 @@ def matching(query: str, known: Sequence[Fact], user: UserContext) -> list[Fact]
     scores = []
     for fact in known:
         held = _terms(f"{fact.subject} {fact.topic} {fact.value} {fact.text}")
-        hit = len(wanted & held) / len(wanted)
+        hit = sum(one in held or (len(one) == 1 and one in fact.value) for one in wanted) / len(wanted)
         if named & _terms(fact.subject) or named & _terms(fact.value):
             hit = max(hit, 0.5)
         scores.append(hit)

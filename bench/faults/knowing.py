@@ -1,0 +1,51 @@
+"""The profile's failpoints: what was told as kept is there, once; what was being forgotten is known no more."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from assistant.events import Reply
+from bench.faults.dying import WITHIN_S, died, start_dying, tell
+from bench.faults.wishes import rows
+from bench.form import Home
+
+_FACT = "remember that I live in Hamburg"
+
+
+def remembering(home: Home, name: str, folder: Path) -> str:
+    """A fact: with its words or not at all; there if acknowledged; once, also when it is told again."""
+    start_dying(home, name)
+    events = asyncio.run(tell(home, _FACT))
+    if not died(home):
+        return "was not killed"
+    home.start(WITHIN_S)
+    there, words = _known(home), _words(home)
+    if there != words or there > 1 or (any(isinstance(event, Reply) for event in events) and not there):
+        return f"known {there} times, with words {words} times"
+    if there != (name == "profile.kept"):
+        return f"known {there} times"
+    asyncio.run(tell(home, _FACT))
+    return "" if _known(home) == 1 else f"known {_known(home)} times after it was told again"
+
+
+def forgetting(home: Home, name: str, folder: Path) -> str:
+    """What was being forgotten is known no more, and no copy is left that it could come back from."""
+    home.start(WITHIN_S)
+    asyncio.run(tell(home, _FACT))
+    home.stop()
+    start_dying(home, name)
+    asyncio.run(tell(home, "forget that I live in Hamburg"))
+    if not died(home):
+        return "was not killed"
+    home.start(WITHIN_S)
+    left = [str(file) for file in (home.paths.data / "backups").glob("*.db") if b"Hamburg" in file.read_bytes()]
+    return f"known {_known(home)} times, in {left}" if _known(home) or _words(home) or left else ""
+
+
+def _known(home: Home) -> int:
+    return len(rows(home.paths, "SELECT 1 FROM facts WHERE value = 'Hamburg'"))
+
+
+def _words(home: Home) -> int:
+    return len(rows(home.paths, "SELECT 1 FROM evidence WHERE text LIKE '%Hamburg%'"))
