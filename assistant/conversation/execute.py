@@ -103,7 +103,9 @@ class Executor:
         if verdict.decision is Decision.ASK and action.effect in ("read", "write"):
             return self._propose(action, self._deferred(tool, action, work), verdict, work, grant)
         context = self._contexts.of(tool.skill, work.language, operation=action.id)
-        outcome = await self._ran(tool, context, action, args, work.turn.text)
+        private = tool.declaration.private  # what was said to have it done is written nowhere else either
+        said = deed(tool.name, self._contexts.catalogue, work.language, "") if private else work.turn.text
+        outcome = await self._ran(tool, context, action, args, said)
         if isinstance(outcome, Prepared):
             if action.effect == "write":  # others take part in it, as the skill alone could tell: it reaches them
                 self._sessions.end_write(action.id)

@@ -433,6 +433,12 @@ def _rights() -> Iterator[Case]:
     yield case("a program chooses the model", "POST", "/v1/models/use", lambda w: {"name": "auto"})
     yield case("a program lists models", "GET", "/v1/models")
     yield case("a program lists skills", "GET", "/v1/skills")
+    yield case("a program reads the profile", "GET", "/v1/profile/facts")
+    yield case("a program reads why", "GET", "/v1/profile/facts/x")
+    yield case("a program reads the profile's history", "GET", "/v1/profile/changes")
+    yield case("a program forgets a fact", "POST", "/v1/profile/facts/x/forget")
+    yield case("a program pins a fact", "POST", "/v1/profile/facts/x/pin", lambda w: {"pinned": True})
+    yield case("a program takes back what was learned", "POST", "/v1/profile/undo", lambda w: {"batch": ""})
     yield case("a program takes back the person's act", "POST", "/v1/undo", lambda w: {"session": "s"})
     yield case(
         "a program speaks in the person's session", "POST", "/v1/turns", lambda w: {"text": WISH, "session": "s"}
