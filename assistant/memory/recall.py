@@ -46,10 +46,10 @@ _NEAR_WORDS = {-1: 0.5, 1: 0.25, -2: 0.2, 2: 0.15, -3: 0.1, 3: 0.05}
 _NEAR_MEANING = {-1: 0.5, 1: 0.2}
 """How much of a neighbour's score counts: what is said answers what was asked just before."""
 REACH = 3
-_SPEAKER = 0.5
-_ASKING = -0.5
-_LENGTH = 0.3
-_THREAD = 0.2
+_SPEAKER = 1.0
+_ASKING = -0.7
+_LENGTH = 0.5
+_THREAD = 0.3
 _GUIDES = 4.0
 _GONE = -1.0
 _FULL = 200
