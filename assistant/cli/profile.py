@@ -107,6 +107,8 @@ def forget(
         async with shell.client() as client:
             known = await client.profile.facts(history=True)
             wanted = [str(one["id"]) for one in known] if everything else [_whole(one, known) for one in facts]
+            if missing := [one for one in wanted if one not in {str(fact["id"]) for fact in known}]:
+                await client.profile.why(missing[0])  # the daemon refuses it before anything is forgotten
             for one in wanted:
                 await client.profile.forget(one)
             return len(wanted)
@@ -178,7 +180,7 @@ def _moment(text: str) -> datetime | None:
 
 def _whole(wanted: str, known: list[dict[str, Any]]) -> str:
     """The id that begins so; what fits none is left to the daemon to refuse. Raises UsageProblem where several fit."""
-    fitting = [str(fact["id"]) for fact in known if str(fact["id"]).startswith(wanted)]
+    fitting = [str(fact["id"]) for fact in known if wanted and str(fact["id"]).startswith(wanted)]
     if len(fitting) > 1 and wanted not in fitting:
         raise UsageProblem("cli.several", id=wanted)
     return fitting[0] if len(fitting) == 1 else wanted
