@@ -175,7 +175,7 @@ def digest(data: Any) -> str:
     return hashlib.sha256(canonical(data).encode()).hexdigest()
 
 
-Trait = Literal["revocable", "lasting", "picks", "egress"]
+Trait = Literal["revocable", "lasting", "picks", "egress", "final"]
 """What of a tool the policy knows besides its effect: see `skillkit.manifest.ToolDeclaration`."""
 
 

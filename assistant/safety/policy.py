@@ -75,6 +75,8 @@ def _decided(action: Action, suspect: bool, present: bool) -> tuple[Decision, st
         return Decision.ALLOW, "read"
     if not present and (doubtful or effect in _ALONE):
         return Decision.DENY, f"{case}_alone" if doubtful else _ALONE[effect]
+    if effect == "write" and "final" in traits and not present:
+        return Decision.DENY, "final_alone"
     if effect == "write":
         if suspect and "lasting" in traits:
             return Decision.ASK, "lasting_untrusted"
@@ -82,7 +84,7 @@ def _decided(action: Action, suspect: bool, present: bool) -> tuple[Decision, st
             return Decision.ASK, "picks_untrusted"
         if action.leaks:
             return Decision.ASK, "write_leak"
-        return Decision.ALLOW, "write_untrusted" if suspect else "write"
+        return Decision.ALLOW, "final" if "final" in traits else "write_untrusted" if suspect else "write"
     if effect == "outward" and "revocable" in traits and not doubtful:
         return Decision.ALLOW, "revocable"
     return Decision.ASK, f"{effect}_{case}" if doubtful else effect

@@ -68,6 +68,8 @@ class ToolDeclaration(Value):
     """It takes away or changes a thing that is picked: which one must not be chosen by what was read."""
     egress: bool = False
     """A read that tells its arguments to somebody: a web address is fetched, a place is looked up."""
+    final: bool = False
+    """Writes only: it can't be taken back, so a person must be there who asks for it."""
     private: bool = False
     """What it is called with is not written to the record of what was done: only that it was."""
     doc: str = ""
@@ -78,7 +80,7 @@ class ToolDeclaration(Value):
     @property
     def traits(self) -> tuple[Trait, ...]:
         """Those of its marks that the policy's table knows."""
-        marks: tuple[Trait, ...] = ("revocable", "lasting", "picks", "egress")
+        marks: tuple[Trait, ...] = ("revocable", "lasting", "picks", "egress", "final")
         return tuple(mark for mark in marks if getattr(self, mark))
 
 

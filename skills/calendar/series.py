@@ -82,8 +82,9 @@ def ended(data: bytes, item: Item, at: datetime, now: datetime) -> bytes | None:
     event = item.main
     if at <= event.start:
         raise Rejected("calendar.series_from")
-    until = _until(event, at)
-    main.rewrite("RRULE", lambda line: _bounded(line, f"UNTIL={until}"))
+    if _goes_on(event, at):
+        until = _until(event, at)
+        main.rewrite("RRULE", lambda line: _bounded(line, f"UNTIL={until}"))
     for name in ("RDATE", "EXDATE"):
         main.sift(name, lambda value, tzid: _wall(value, tzid, event) < at)
     for block in _overrides(
@@ -191,6 +192,13 @@ def _is_of_rule(series: Event, at: datetime) -> bool:
     if not series.rule or not followed(series.rule):
         return not series.rule
     return next((one for one in islice(rule_starts(series), _MOST) if one >= at), None) == at
+
+
+def _goes_on(series: Event, at: datetime) -> bool:
+    """Whether the rule gives a time from `at` on; one that ends by itself before a further date keeps its own end."""
+    if not series.rule or not followed(series.rule):
+        return True
+    return any(one >= at for one in islice(rule_starts(series), _MOST))
 
 
 def _until(event: Event, at: datetime) -> str:

@@ -259,6 +259,20 @@ EDITS = st.lists(
 )
 
 
+@pytest.mark.parametrize("bound", ["COUNT=3", "UNTIL=20261012T215959Z"])
+def test_a_series_that_ended_by_itself_is_not_made_longer_by_cutting_off_a_further_date(
+    tmp_path: Path, bound: str
+) -> None:
+    lines = ("SUMMARY:Old", "DTSTART:20261010T094400", f"RRULE:FREQ=DAILY;{bound}", "DURATION:PT45M")
+    ctx = context(tmp_path, now=datetime(2026, 8, 1, 9, tzinfo=BERLIN))
+    put(ctx, *lines, "RDATE:20261103T094400")
+    items = call(SKILL, "list_events", ctx, start="2026-09-01T00:00", end="2026-12-05T00:00").data["items"]
+    assert len(items) == 4
+    call(SKILL, "delete_event", ctx, event_id=items[-1]["event_id"], scope="following")
+    left = call(SKILL, "list_events", ctx, start="2026-09-01T00:00", end="2026-12-05T00:00").data["items"]
+    assert [one["start"] for one in left] == [one["start"] for one in items[:-1]]
+
+
 @given(series(), EDITS)
 @settings(max_examples=60, deadline=None, phases=PHASES)
 def test_any_changes_of_any_series_do_what_they_say_and_are_taken_back_to_the_byte(

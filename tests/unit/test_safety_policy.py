@@ -182,6 +182,8 @@ USER, BAD = Label.USER, Label.UNTRUSTED
         (made("write", BAD, (), "picks"), "ask picks_untrusted", "deny untrusted_alone"),
         (made("write", BAD), "allow write", "allow write"),
         (made("write", USER, LEAK), "ask write_leak", "deny leak_alone"),
+        (made("write", USER, (), "picks", "final"), "allow final", "deny final_alone"),
+        (made("write", BAD, (), "picks", "final"), "ask picks_untrusted", "deny untrusted_alone"),
         (made("outward", USER, (), "revocable"), "allow revocable", "deny outward_alone"),
         (made("outward", USER, LEAK, "revocable"), "ask outward_leak", "deny leak_alone"),
         (made("outward", BAD, (), "revocable", "picks"), "ask outward_untrusted", "deny untrusted_alone"),
@@ -206,7 +208,7 @@ def test_the_sentence_names_who_would_see_it_and_where_it_was_read() -> None:
 
 
 def test_the_marks_of_a_manifest_reach_the_policy() -> None:
-    declared = ToolDeclaration(effect="write", lasting=True, picks=True, revocable=True, egress=True)
+    declared = ToolDeclaration(effect="write", lasting=True, picks=True, revocable=True, egress=True, final=True)
     assert set(declared.traits) == set(TRAITS)
     assert ToolDeclaration(effect="write").traits == ()
     _, skills = load_skill("email")
