@@ -12,6 +12,10 @@ Source = Literal["said", "wrote", "heard"]
 which never become a fact about the user."""
 
 
+What = Literal["added", "confirmed", "superseded", "ended", "pinned", "unpinned"]
+"""What became of a fact."""
+
+
 class Evidence(Value):
     """Words as they were said, the ground of every fact. Appended, never changed; only forgetting removes them."""
 
@@ -79,7 +83,7 @@ class Change(Value):
     batch: str
     """What belongs together and is taken back together."""
     at: datetime
-    what: Literal["added", "confirmed", "superseded", "ended", "pinned", "unpinned"]
+    what: What
     fact: str
 
 

@@ -12,9 +12,8 @@ import sqlite3
 import uuid
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Literal
 
-from assistant.knowledge import Change, Fact, Source, Statement
+from assistant.knowledge import Change, Fact, Source, Statement, What
 from assistant.memory.evidence import utc
 from assistant.memory.kinds import Kinds
 from assistant.store import Database
@@ -24,8 +23,6 @@ _CURRENT = "superseded_by IS NULL AND valid_to IS NULL"
 _STATED = 0.9
 _AGAIN = 0.5
 """Of what is missing to certainty, so much comes with each time it is stated again."""
-
-What = Literal["added", "confirmed", "superseded", "ended", "pinned", "unpinned"]
 
 
 class FactBook:
@@ -136,7 +133,7 @@ class FactBook:
         self._db.conn.execute("INSERT OR IGNORE INTO fact_evidence VALUES (?, ?)", (fact, evidence))
 
     def delete(self, facts: Sequence[str]) -> None:
-        """Remove them and all that was noted of their changes; what they had superseded holds no more either."""
+        """Remove them and all that was noted of their changes; what they took the place of stays history."""
         marks = ",".join("?" * len(facts))
         self._db.conn.execute(f"DELETE FROM facts WHERE id IN ({marks})", list(facts))
 

@@ -29,6 +29,8 @@ _FIGURES = {
     "pairs": ("xling_top1",),
     "turns": ("extract_precision", "extract_recall_en", "extract_recall_zh"),
 }
+_NOT_YET = ("junk", "near_dup", "forget_leaks", "recall_p95_ms_20k", "recall_p95_ms_200k", "embed_p95_ms")
+"""Figures that are promised and that this bench can't measure yet."""
 
 
 def main() -> None:
@@ -43,7 +45,8 @@ def main() -> None:
 
 async def _measured(data: Path | None, only: list[str], most: int) -> tuple[recalling.Figures, dict[str, str]]:
     figures: recalling.Figures = {name: None for names in _FIGURES.values() for name in names}
-    notes = dict.fromkeys(figures, "not asked for")
+    notes = dict.fromkeys(figures, "not asked for") | dict.fromkeys(_NOT_YET, "this bench does not measure it yet")
+    figures |= dict.fromkeys(_NOT_YET)
     async with workshop() as shop:
         for part in only:
             if part == "turns":
