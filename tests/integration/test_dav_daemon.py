@@ -6,8 +6,10 @@ import asyncio
 import json
 import time
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from itertools import count
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -43,7 +45,7 @@ def test_an_account_is_kept_in_step_by_the_daemon(radicale: Radicale, tmp_path: 
     calendar = radicale.calendar(user, f"d{next(_serial)}", title="Team")
     book = radicale.address_book(user, f"b{next(_serial)}", title="Friends")
     events, cards = Others(radicale.client(user), calendar), Others(radicale.client(user), book)
-    day = time.strftime("%Y%m%d", time.gmtime(time.time() + 86_400))
+    day = f"{datetime.now(ZoneInfo('Europe/Berlin')) + timedelta(days=1):%Y%m%d}"  # the daemon's tomorrow, not UTC's
     events.put("a.ics", event("a@x", "Phone made this", start=f"{day}T090000Z", end=f"{day}T100000Z"))
     cards.put("j.vcf", card("j@x", "Julia Novak", "EMAIL:julia@example.org"))
     daemon = Daemon(tmp_path)
