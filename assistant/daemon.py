@@ -69,6 +69,8 @@ from assistant.store.scrub import keep_scrubbed
 _log = logging.getLogger(__name__)
 _APPROVAL_KEY = "approval-key"
 _SKILL_DATA = "skill-data"
+_MODELS_IDLE_S = 60.0
+"""After so long without a question the sentence models give their memory back; loading them takes a second."""
 
 
 async def run(
@@ -199,7 +201,7 @@ async def _profile(
     running: RunningTurns,
     stack: AsyncExitStack,
 ) -> KeptProfile:
-    embedder = Embeddings(paths, models, folders=[paths.data / "profile"])
+    embedder = Embeddings(paths, models, folders=[paths.data / "profile"], idle_s=_MODELS_IDLE_S)
     stack.push_async_callback(embedder.aclose)
     profile = KeptProfile(db, clock, paths.data / "profile", embedder, running, learn=wanted.learn, never=wanted.never)
     await keep_running(stack, profile.run, "profile")

@@ -28,6 +28,8 @@ from assistant.store.index import fold
 _log = logging.getLogger(__name__)
 _BATCH = 16
 _FAILED_S = 60.0
+_CALM_S = 60.0
+"""After something new was said: the models take 270 MB, and are not loaded for each sentence of a conversation."""
 _LONGEST = 4_000
 """Characters of one piece of evidence; the rest of a longer text was pasted."""
 
@@ -212,6 +214,7 @@ class KeptProfile:
         """Make vectors of what is new, while nobody is being answered."""
         while True:
             await self._fresh.wait()
+            await asyncio.sleep(_CALM_S)
             self._fresh.clear()
             try:
                 while self._embedder.ready and await self._embed_some():

@@ -67,8 +67,9 @@ async def recall(ctx: Context, query: str) -> Result:
     known = profile.facts()
     if everything(query):
         return _all(ctx, known)
-    found = await profile.recall(query, limit=_SHOWN)
-    facts = list(profile.asked(query)) or matching(query, known, ctx.user) or _facts_of(found, profile.enough)
+    facts = list(profile.asked(query)) or matching(query, known, ctx.user)
+    found = [] if facts else await profile.recall(query, limit=_SHOWN)
+    facts = facts or _facts_of(found, profile.enough)
     if facts:
         shown = facts[:_SHOWN]
         lines = [ctx.text("profile.line", fact=_tell(ctx, one), how=_how(ctx, one)) for one in shown]
