@@ -23,7 +23,7 @@ from .text import fold
 logger = logging.getLogger(__name__)
 _SLICE = 24
 _SCANNED = 2000
-_SCAN_S = 0.1
+_SCAN_S = 0.02
 _HIDDEN_ROLES: frozenset[Role] = frozenset({"trash", "junk", "sent", "drafts"})
 
 
