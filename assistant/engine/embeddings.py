@@ -206,7 +206,7 @@ class Embeddings:
         usable = self._usable()
         if not usable:
             raise ModelMissing("engine.no_embeddings", model=", ".join(LEGS))
-        if folder is not None and folder not in self._reached:
+        if folder is not None and not any(folder.is_relative_to(one) for one in self._reached):
             self._folders.add(folder)
             await self._stop()
         if self._worker is not None and self._worker.alive and self._loaded == tuple(usable):

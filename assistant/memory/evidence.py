@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from assistant.knowledge import Evidence, Source
 from assistant.memory.concepts import concepts
@@ -20,6 +21,27 @@ _STOP = frozenset(
     " after before during s t re ve ll m d get gets take takes use uses make go come keep put give let"
     " need needs never always usually still which tell know 的 了 吗 呢 是".split()
 )
+
+
+class Neighbour(NamedTuple):
+    """What stands near a piece of evidence in its thread."""
+
+    offset: int
+    """Places before (negative) or after it."""
+    number: int
+    same: bool
+    """Whether the same person speaks."""
+
+
+class Head(NamedTuple):
+    """What is needed of a piece of evidence to weigh it."""
+
+    text: str
+    speaker: str
+    thread: str
+    family: str
+    at: str
+    """UTC: sorts as time does."""
 
 
 class EvidenceBook:
@@ -68,53 +90,54 @@ class EvidenceBook:
 
     def of(self, numbers: Iterable[int]) -> dict[int, Evidence]:
         """Those of these numbers that are there."""
-        wanted = list(numbers)
-        found: dict[int, Evidence] = {}
-        for start in range(0, len(wanted), 500):
-            some = wanted[start : start + 500]
-            marks = ",".join("?" * len(some))
-            for row in self._db.conn.execute(f"SELECT * FROM evidence WHERE id IN ({marks})", some):
-                found[row["id"]] = _evidence(row)
-        return found
+        return {row["id"]: _evidence(row) for row in self._picked("*", numbers)}
 
     def after(self, number: int, limit: int) -> list[Evidence]:
         """The first ones from this number on."""
         rows = self._db.conn.execute("SELECT * FROM evidence WHERE id >= ? ORDER BY id LIMIT ?", (number, limit))
         return [_evidence(row) for row in rows]
 
-    def neighbours(self, numbers: Iterable[int], reach: int) -> dict[int, dict[int, int]]:
-        """For each number, what stands near it in its thread: offset (-reach…reach, without 0) → number.
+    def heads(self, numbers: Iterable[int]) -> dict[int, Head]:
+        """Those of these numbers that are there, to be weighed."""
+        rows = self._picked("id, text, speaker, thread, family, at", numbers)
+        return {row[0]: Head(*row[1:]) for row in rows}
+
+    def neighbours(self, numbers: Iterable[int], reach: int) -> dict[int, list[Neighbour]]:
+        """For each number, what stands at most `reach` places from it in its thread.
 
         Looked for among the numbers nearby: what two conversations at once have put further apart is not found.
         """
         wanted = list(numbers)
-        nearby = sorted({near for number in wanted for near in range(number - reach, number + reach + 1)})
-        threads: dict[int, str] = {}
-        for start in range(0, len(nearby), 500):
-            some = nearby[start : start + 500]
-            marks = ",".join("?" * len(some))
-            rows = self._db.conn.execute(
-                f"SELECT id, thread FROM evidence WHERE thread != '' AND id IN ({marks})", some
-            )
-            threads |= {row[0]: row[1] for row in rows}
-        found: dict[int, dict[int, int]] = {}
+        nearby = {near for number in wanted for near in range(number - reach, number + reach + 1)}
+        known = {row[0]: (row[1], row[2]) for row in self._picked("id, thread, speaker", nearby) if row[1]}
+        found: dict[int, list[Neighbour]] = {}
         for number in wanted:
-            own = threads.get(number)
-            around: dict[int, int] = {}
+            around = found[number] = []
+            if number not in known:
+                continue
+            thread, speaker = known[number]
             for step in (-1, 1):
                 place = 0
                 for other in range(number + step, number + step * (reach + 1), step):
-                    if own is not None and threads.get(other) == own:
+                    if other in known and known[other][0] == thread:
                         place += step
-                        around[place] = other
-            found[number] = around
+                        around.append(Neighbour(place, other, known[other][1] == speaker))
+        return found
+
+    def _picked(self, columns: str, numbers: Iterable[int]) -> list[sqlite3.Row]:
+        """Rows of these numbers."""
+        wanted = sorted(numbers)
+        found: list[sqlite3.Row] = []
+        for start in range(0, len(wanted), 500):
+            some = wanted[start : start + 500]
+            marks = ",".join("?" * len(some))
+            found += self._db.conn.execute(f"SELECT {columns} FROM evidence WHERE id IN ({marks})", some).fetchall()
         return found
 
     def search(self, query: str, limit: int) -> dict[int, float]:
         """Evidence that holds words of `query`, with its BM25 (higher is better); Robertson and Zaragoza 2009."""
-        words, singles = segment(query[:1000])
-        told = [word for word in dict.fromkeys(words) if word not in _STOP] or list(dict.fromkeys(words))
-        return self._scored("words", told, limit) if told else self._scored("singles", singles, limit)
+        told = telling(query)
+        return self._scored("words", told, limit) if told else self._scored("singles", segment(query[:1000])[1], limit)
 
     def search_concepts(self, query: str, limit: int) -> dict[int, float]:
         """Evidence that speaks of the same things as `query`, in whatever language, with its BM25."""
@@ -128,7 +151,7 @@ class EvidenceBook:
             " ORDER BY rank LIMIT ?",
             (" OR ".join(f'{column} : "{term}"' for term in terms[:_TERMS]), limit),
         )
-        return {row[0]: -row[1] for row in rows}
+        return {row[0]: -row[1] for row in rows.fetchall()}
 
     def holding(self, needles: Iterable[str]) -> dict[int, Evidence]:
         """Evidence that holds one of these texts, whatever its case."""
@@ -153,6 +176,12 @@ class EvidenceBook:
         """How much there is of each family of scripts."""
         rows = self._db.conn.execute("SELECT family, count(*) FROM evidence GROUP BY family")
         return {row[0]: row[1] for row in rows}
+
+
+def telling(query: str) -> list[str]:
+    """The words (and bigrams) of a question that tell what it is about; all, where all of them are common."""
+    words = list(dict.fromkeys(segment(query[:1000])[0]))
+    return [word for word in words if word not in _STOP] or words
 
 
 def utc(at: datetime) -> str:

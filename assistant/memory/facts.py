@@ -112,6 +112,21 @@ class FactBook:
             found.setdefault(row["number"], []).append(_fact(row))
         return {number: tuple(facts) for number, facts in found.items()}
 
+    def stated_in(self, numbers: Iterable[int]) -> dict[int, list[tuple[str, bool]]]:
+        """Evidence → the predicates of the facts that were read in it, and whether they hold now."""
+        wanted = list(numbers)
+        found: dict[int, list[tuple[str, bool]]] = {}
+        for start in range(0, len(wanted), 500):
+            some = wanted[start : start + 500]
+            marks = ",".join("?" * len(some))
+            for row in self._db.conn.execute(
+                f"SELECT l.evidence, f.predicate, f.{_CURRENT.replace('AND ', 'AND f.')}"
+                f" FROM fact_evidence l JOIN facts f ON f.id = l.fact WHERE l.evidence IN ({marks})",
+                some,
+            ).fetchall():
+                found.setdefault(row[0], []).append((row[1], bool(row[2])))
+        return found
+
     def guides(self, limit: int) -> list[int]:
         """Numbers of the evidence of facts that say how the user wants things, the newest first."""
         names = [name for name, one in self._kinds.predicates.items() if one.guides]

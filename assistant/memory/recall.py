@@ -9,22 +9,23 @@ No language model is asked.
 from __future__ import annotations
 
 import logging
-import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
+from itertools import zip_longest
 
 from ruamel.yaml import YAML
 
 from assistant.errors import EngineError
-from assistant.knowledge import Evidence, Fact, Recalled
+from assistant.knowledge import Recalled
 from assistant.memory.evidence import EvidenceBook
 from assistant.memory.facts import FactBook
-from assistant.memory.kinds import kinds
+from assistant.memory.newest import newest_first
 from assistant.memory.vectors import FAMILIES, VectorFiles, family
+from assistant.memory.weighing import Candidate, Scores, adjust, of_leg, of_words
 from assistant.ports import Embedder
 from assistant.resources import bundled
+from assistant.store.index import segment
 from assistant.vectors import Leg
 
 _log = logging.getLogger(__name__)
@@ -36,8 +37,6 @@ _GUIDING = 300
 _LEXICAL = 0.4
 _DENSE = 0.3
 """Each of the models."""
-_LEAST_DEVIATION = 1.0
-"""Of lexical scores: where little is kept, every common word stands out."""
 _ALIKE = 0.5
 """What it counts that evidence in another language speaks of the same things."""
 _ALL_SCRIPTS = frozenset({"multilingual-e5-small"})
@@ -46,23 +45,9 @@ _NEAR_WORDS = {-1: 0.5, 1: 0.25, -2: 0.2, 2: 0.15, -3: 0.1, 3: 0.05}
 _NEAR_MEANING = {-1: 0.5, 1: 0.2}
 """How much of a neighbour's score counts: what is said answers what was asked just before."""
 REACH = 3
-_SPEAKER = 1.0
-_ASKING = -0.7
-_LENGTH = 0.5
-_THREAD = 0.3
-_GUIDES = 4.0
-_GONE = -1.0
-_FULL = 200
-"""Characters from which a piece of evidence counts as long."""
-
-
-@dataclass
-class _Candidate:
-    """A piece of evidence on its way into the answer."""
-
-    evidence: Evidence
-    facts: Sequence[Fact]
-    score: float
+_LEAST_WORDS = 3
+_QUESTIONS = 3
+"""Of those asked at once, so many are looked for."""
 
 
 class Recall:
@@ -75,45 +60,75 @@ class Recall:
         self._embedder = embedder
 
     async def find(self, query: str, limit: int) -> list[Recalled]:
-        """What answers the query, best first; without the embedding models by its words alone."""
+        """What answers the query, best first; without the embedding models by its words alone.
+
+        Of several questions in one, what answers each in turn.
+        """
+        asked = [await self._ranked(part) for part in questions_in(query)]
+        found: dict[int, Candidate] = {}
+        for place in zip_longest(*asked):
+            for one in place:
+                if one is not None:
+                    found.setdefault(one.number, one)
+        return self._told(list(found.values())[:limit])
+
+    async def _ranked(self, query: str) -> list[Candidate]:
+        """All that may answer one question, best first."""
         advice = asks_for_advice(query)
         words = self._evidence.search(query, _WORDS)
-        guides = self._facts.guides(_GUIDING) if advice else []
         alike = self._evidence.search_concepts(query, _WORDS)
-        near = self._evidence.neighbours({*words, *alike, *guides}, REACH)
-        legs = await self._legs(query, {*near, *(other for around in near.values() for other in around.values())})
+        near = self._evidence.neighbours({*words, *alike, *(self._facts.guides(_GUIDING) if advice else ())}, REACH)
+        legs = await self._legs(query, {*near, *(one.number for around in near.values() for one in around)})
         hits = {hit.slot for of_family in legs.values() for leg in of_family for hit in leg.best}
         near |= self._evidence.neighbours(hits - near.keys(), REACH)
-        found = self._evidence.of(near)
-        facts = self._facts.read_in(found)
-        counts = self._evidence.counts()
-        lexical = {
-            written: moments(
-                [words[one.id] for one in found.values() if one.id in words and family(one.text) == written], count
-            )
-            for written, count in counts.items()
-        }
-        asked = family(query)
+        heads = self._evidence.heads(near)
+        stated = self._facts.stated_in(heads)
+        ways = self._ways({number: head.family for number, head in heads.items()}, words, legs, family(query))
         candidates = []
-        for number, evidence in found.items():
-            written = family(evidence.text)
-            weighed = []
-            if written == asked or not legs:
-                held = spread(words, number, near[number], _NEAR_WORDS)
-                weighed.append((_LEXICAL, _standard(held, *lexical[written], _NEAR_WORDS)))
-            for leg in legs.get(written, ()):
-                scores = known_scores(leg)
-                if number in scores and (leg.name in _ALL_SCRIPTS or asked == written == "other"):
-                    meant = spread(scores, number, near[number], _NEAR_MEANING, missing=scores[number])
-                    weighed.append((_DENSE, _standard(meant, leg.mean, leg.deviation, _NEAR_MEANING)))
+        for number, head in heads.items():
+            weighed = [
+                (weight, scores.standard(number, near[number]))
+                for weight, scores in ways[head.family]
+                if number in scores.known or not scores.missing
+            ]
             total = sum(weight for weight, _ in weighed) or 1.0
             score = sum(weight * score for weight, score in weighed) / total
-            if written != asked:
+            if head.family != family(query):
                 score += _ALIKE * alike.get(number, 0.0)
-            candidates.append(_Candidate(evidence, facts.get(number, ()), score))
-        _adjust(candidates, query, advice)
-        ranked = sorted(candidates, key=lambda one: (-one.score, -one.evidence.id))
-        return [Recalled(evidence=one.evidence, score=one.score, facts=tuple(one.facts)) for one in ranked[:limit]]
+            candidates.append(
+                Candidate(number, head.text, head.speaker, head.thread, head.at, stated.get(number, ()), score)
+            )
+        adjust(candidates, query, advice=advice)
+        ranked = sorted(candidates, key=lambda one: (-one.score, -one.number))
+        if asks_what_holds(query):
+            ranked = newest_first(ranked, query, advice=advice)
+        return ranked
+
+    def _ways(
+        self, families: Mapping[int, str], words: Mapping[int, float], legs: Mapping[str, list[Leg]], asked: str
+    ) -> dict[str, list[tuple[float, Scores]]]:
+        """For texts of each family of scripts, the ways to compare them with the question, and what each counts."""
+        counts = self._evidence.counts()
+        ways: dict[str, list[tuple[float, Scores]]] = {}
+        for written in FAMILIES:
+            here = ways[written] = []
+            if written == asked or not legs:
+                known = {number: score for number, score in words.items() if families.get(number) == written}
+                here.append((_LEXICAL, of_words(known, counts.get(written, 0), _NEAR_WORDS)))
+            here += [
+                (_DENSE, of_leg(leg, _NEAR_MEANING))
+                for leg in legs.get(written, ())
+                if leg.name in _ALL_SCRIPTS or asked == written == "other"
+            ]
+        return ways
+
+    def _told(self, ranked: Sequence[Candidate]) -> list[Recalled]:
+        """The answer's words and facts, whole."""
+        numbers = [one.number for one in ranked]
+        found, facts = self._evidence.of(numbers), self._facts.read_in(numbers)
+        return [
+            Recalled(evidence=found[one.number], score=one.score, facts=facts.get(one.number, ())) for one in ranked
+        ]
 
     async def _legs(self, query: str, among: Iterable[int]) -> dict[str, list[Leg]]:
         """What the models find near, by the family that it is written in; nothing where they are not there or fail."""
@@ -131,75 +146,24 @@ class Recall:
         return {written: legs for written, legs in found.items() if legs}
 
 
+def questions_in(query: str) -> list[str]:
+    """The questions that are asked in one breath; the whole where it is one."""
+    parts = [part.strip(" ,，;；、") for part in _asking("another").split(query)]
+    parts = [part for part in parts if len(segment(part)[0]) >= _LEAST_WORDS]
+    return parts[:_QUESTIONS] if len(parts) > 1 else [query]
+
+
 def asks_for_advice(query: str) -> bool:
     """Whether something is to be chosen or proposed: how the user wants things then counts before what was said."""
-    advice, past = _questions()
-    return bool(advice.search(query)) and not past.search(query)
+    return bool(_asking("advice").search(query)) and not _asking("past").search(query)
+
+
+def asks_what_holds(query: str) -> bool:
+    """Whether it asks for what holds now: of what was said about that, the last counts."""
+    return bool(_asking("value").search(query)) and not _asking("once").search(query)
 
 
 @cache
-def _questions() -> tuple[re.Pattern[str], re.Pattern[str]]:
+def _asking(kind: str) -> re.Pattern[str]:
     data = YAML(typ="safe").load((bundled("profile") / "questions.yaml").read_text(encoding="utf-8"))
-    advice, past = (re.compile("|".join(data[name]), re.IGNORECASE) for name in ("advice", "past"))
-    return advice, past
-
-
-def known_scores(leg: Leg) -> dict[int, float]:
-    """Slot → score: those asked about, the best, and what stands before and after the best."""
-    beside = [pair for hit in leg.best for pair in ((hit.slot - 1, hit.before), (hit.slot + 1, hit.after))]
-    scores = {slot: score for slot, score in beside if score is not None}
-    return scores | {hit.slot: hit.score for hit in leg.best} | leg.among
-
-
-def spread(
-    scores: Mapping[int, float],
-    number: int,
-    around: Mapping[int, int],
-    weights: Mapping[int, float],
-    missing: float = 0.0,
-) -> float:
-    """A score with a part of those of its neighbours; `missing` stands for the score of one that is not known."""
-    total = scores.get(number, missing)
-    for offset, weight in weights.items():
-        other = around.get(offset)
-        total += weight * (missing if other is None else scores.get(other, missing))
-    return total
-
-
-def moments(scores: Iterable[float], count: int) -> tuple[float, float]:
-    """Mean and standard deviation over `count` items of which all but those given score 0."""
-    kept = list(scores)
-    mean = sum(kept) / max(count, 1)
-    square = sum(score * score for score in kept) / max(count, 1)
-    return mean, max(math.sqrt(max(square - mean * mean, 0.0)), _LEAST_DEVIATION)
-
-
-def _adjust(candidates: Sequence[_Candidate], query: str, advice: bool) -> None:
-    """What the words around and the facts in it say of its worth."""
-    names = {one.evidence.speaker for one in candidates if one.evidence.speaker}
-    named = {name for name in names if re.search(rf"\b{re.escape(name.split()[0])}\b", query, re.IGNORECASE)}
-    predicates = kinds().predicates
-    for one in candidates:
-        text = one.evidence.text.rstrip()
-        if len(named) == 1 and one.evidence.speaker in named:
-            one.score += _SPEAKER
-        one.score += _LENGTH * min(len(text), _FULL) / _FULL
-        one.score += _ASKING if text.endswith(("?", "？")) else 0.0
-        holding = [fact for fact in one.facts if fact.superseded_by is None and fact.valid_to is None]
-        if advice and any(predicates[fact.predicate].guides for fact in holding):
-            one.score += _GUIDES
-        if one.facts and not holding:
-            one.score += _GONE
-    threads: dict[str, list[float]] = {}
-    for one in candidates:
-        threads.setdefault(one.evidence.thread, []).append(one.score)
-    for one in candidates:
-        if one.evidence.thread:
-            one.score += _THREAD * sum(sorted(threads[one.evidence.thread])[-3:]) / 3
-
-
-def _standard(score: float, mean: float, deviation: float, weights: Mapping[int, float]) -> float:
-    """A score with its neighbours' parts, in deviations from the mean of such sums."""
-    whole = 1 + sum(weights.values())
-    wide = math.sqrt(1 + sum(weight * weight for weight in weights.values()))
-    return (score - whole * mean) / ((wide * deviation) or 1.0)
+    return re.compile("|".join(data[kind]), re.IGNORECASE)

@@ -17,7 +17,6 @@ from assistant.engine.embeddings import Embeddings
 from assistant.engine.models import ModelStore
 from assistant.knowledge import Recalled, Source
 from assistant.memory.keeper import KeptProfile
-from assistant.ports import Embedder
 from assistant.skillkit.context import Calm
 from assistant.store import open_database
 
@@ -62,7 +61,7 @@ class Home:
 class Workshop:
     """The sentence models of this machine, and a folder for profiles."""
 
-    models: Embedder
+    models: Embeddings
     folder: Path
 
     @contextmanager
