@@ -65,7 +65,7 @@ def sources(data: Path | None, folder: Path, notes: dict[str, str]) -> dict[str,
     found = {"cpython": _cpython()}
     if not found["cpython"]:
         notes["cpython"] = "SKIPPED: this Python has no test_email/data (Debian package libpython3.11-testsuite)"
-    command = ["pip", "download", "-q", "--no-deps", "--no-binary", ":all:", "--no-build-isolation", "-d", str(folder)]
+    command = ["pip", "download", "-q", "--no-deps", "--no-binary", ":all:", "-d", str(folder)]
     done = subprocess.run([sys.executable, "-m", *command, *_SDISTS], capture_output=True, text=True, check=False)
     if done.returncode:
         notes["sdists"] = f"SKIPPED: pip could not fetch {', '.join(_SDISTS)}"

@@ -14,6 +14,8 @@ from assistant.memory.weighing import Candidate
 from assistant.store.index import segment
 
 _AMONG = 10
+_LEAST = 2.5
+"""The score from which a text may be an answer at all (deviations from the mean): where little is kept, few are."""
 _SHARE = 0.4
 """Of what the text that names most of the question names."""
 _ENDING = re.compile(r"(?<=[a-z]{3})(?:ing|ed|es|s)$")
@@ -26,9 +28,10 @@ def newest_first(ranked: Sequence[Candidate], query: str, *, advice: bool) -> li
     """
     ranked = list(ranked)
     asked = set(map(_root, telling(query)))
-    named = {one.number: len(asked & set(map(_root, segment(one.text)[0]))) for one in ranked[:_AMONG]}
+    likely = [one for one in ranked[:_AMONG] if one.score >= _LEAST]
+    named = {one.number: len(asked & set(map(_root, segment(one.text)[0]))) for one in likely}
     least = max(_SHARE * max(named.values(), default=0), 1)
-    answers = [one for one in ranked[:_AMONG] if named[one.number] >= least and not (advice and one.guides)]
+    answers = [one for one in likely if named[one.number] >= least and not (advice and one.guides)]
     places = [ranked.index(one) for one in answers]
     for place, one in zip(places, sorted(answers, key=lambda one: (one.at, one.number), reverse=True), strict=True):
         ranked[place] = one

@@ -53,18 +53,28 @@ async def of_prefeval(shop: Workshop, folder: Path, most: int) -> Figures:
 
 
 async def of_memdaily(shop: Workshop, folder: Path, most: int) -> Figures:
-    """Mean share of the target messages among the first five of a trajectory."""
+    """Mean share of the target messages among the first five of a trajectory; and of those that five can hold.
+
+    Questions with more than five targets keep the first figure below 94.5 on the development files.
+    """
     shares: list[float] = []
+    held: list[float] = []
     for talk in _some(list(memdaily(folder)), most):
         with shop.home() as home:
             _feed(home, talk.turns, "zh")
             await home.profile.settle()
-            shares += [_share(await home.ask(asked.query, 5), asked.answers) for asked in talk.questions]
-    return {"memdaily_r5": mean(shares), "memdaily_questions": len(shares)}
+            for asked in talk.questions:
+                share = _share(await home.ask(asked.query, 5), asked.answers)
+                shares.append(share)
+                held.append(share * len(asked.answers) / min(5, len(asked.answers)))
+    return {"memdaily_r5": mean(shares), "memdaily_r5_of_five": mean(held), "memdaily_questions": len(shares)}
 
 
 async def of_beam(shop: Workshop, folder: Path, most: int) -> Figures:
-    """The updated message before the original; both sides of a contradiction in ten; what can't be answered."""
+    """The updated message before the original; both sides of a contradiction in ten; what can't be answered.
+
+    A message that is named as the original and as the update counts as the update; an update of no message is left out.
+    """
     updated, both, unknown, known = [], [], [], []
     for talk, probing in beam(folder)[: most or None]:
         with shop.home() as home:
@@ -72,10 +82,11 @@ async def of_beam(shop: Workshop, folder: Path, most: int) -> Figures:
             await home.profile.settle()
             for one in probing.get("knowledge_update", []):
                 where = one["source_chat_ids"]
-                found = await home.ask(one["question"], 50)
-                updated.append(
-                    float(_first(found, ids(where["updated_info"])) < _first(found, ids(where["original_info"])))
-                )
+                newer = ids(where["updated_info"])
+                older = [name for name in ids(where["original_info"]) if name not in newer]
+                if newer:
+                    found = await home.ask(one["question"], 50)
+                    updated.append(float(_first(found, newer) < _first(found, older)))
             for one in probing.get("contradiction_resolution", []):
                 found = await home.ask(one["question"], 10)
                 sides = [ids(side) for side in one["source_chat_ids"].values()]

@@ -95,8 +95,8 @@ def test_several_questions_in_one_are_told_apart(query: str, parts: int) -> None
     assert len(questions_in(query)) == parts
 
 
-def candidate(number: int, text: str, at: str, *stated: str) -> Candidate:
-    return Candidate(number, text, "", "", at, [(one, True) for one in stated])
+def candidate(number: int, text: str, at: str, *stated: str, score: float = 5.0) -> Candidate:
+    return Candidate(number, text, "", "", at, [(one, True) for one in stated], score)
 
 
 def test_the_later_of_two_answers_comes_first_whatever_was_taken_in_first() -> None:
@@ -107,6 +107,11 @@ def test_the_later_of_two_answers_comes_first_whatever_was_taken_in_first() -> N
     ]
     order = [one.number for one in newest_first(ranked, "what is my monthly book budget?", advice=False)]
     assert order == [1, 5, 2]  # what names nothing of it keeps its place
+
+
+def test_what_is_hardly_an_answer_does_not_take_the_place_of_one() -> None:
+    ranked = [candidate(1, "My book budget is 35", "2026-01"), candidate(2, "The budget!", "2026-02", score=0.5)]
+    assert newest_first(ranked, "what is my book budget?", advice=False) == ranked
 
 
 def test_how_the_user_wants_things_keeps_its_place_where_advice_is_asked_for() -> None:
