@@ -120,7 +120,7 @@ class FactBook:
             some = wanted[start : start + 500]
             marks = ",".join("?" * len(some))
             for row in self._db.conn.execute(
-                f"SELECT l.evidence, f.predicate, f.{_CURRENT.replace('AND ', 'AND f.')}"
+                f"SELECT l.evidence, f.predicate, {_CURRENT}"
                 f" FROM fact_evidence l JOIN facts f ON f.id = l.fact WHERE l.evidence IN ({marks})",
                 some,
             ).fetchall():

@@ -74,7 +74,7 @@ class Recall:
 
     async def _ranked(self, query: str) -> list[Candidate]:
         """All that may answer one question, best first."""
-        advice = asks_for_advice(query)
+        advice, asked = asks_for_advice(query), family(query)
         words = self._evidence.search(query, _WORDS)
         alike = self._evidence.search_concepts(query, _WORDS)
         near = self._evidence.neighbours({*words, *alike, *(self._facts.guides(_GUIDING) if advice else ())}, REACH)
@@ -83,7 +83,7 @@ class Recall:
         near |= self._evidence.neighbours(hits - near.keys(), REACH)
         heads = self._evidence.heads(near)
         stated = self._facts.stated_in(heads)
-        ways = self._ways({number: head.family for number, head in heads.items()}, words, legs, family(query))
+        ways = self._ways({number: head.family for number, head in heads.items()}, words, legs, asked)
         candidates = []
         for number, head in heads.items():
             weighed = [
@@ -93,7 +93,7 @@ class Recall:
             ]
             total = sum(weight for weight, _ in weighed) or 1.0
             score = sum(weight * score for weight, score in weighed) / total
-            if head.family != family(query):
+            if head.family != asked:
                 score += _ALIKE * alike.get(number, 0.0)
             candidates.append(
                 Candidate(number, head.text, head.speaker, head.thread, head.at, stated.get(number, ()), score)
