@@ -43,24 +43,86 @@ class _Pattern:
     only: re.Pattern[str] | None
 
 
+@dataclass(frozen=True)
+class Told:
+    """A clause that tells something, without what leads to it."""
+
+    text: str
+    read: Statement | None
+    """What the rules read in it."""
+
+
 def statements(text: str, language: str) -> list[Statement]:
     """What `text` states, in its order; of two readings of one clause the first pattern that fits."""
-    tongue = language if language in _data() else "en"
     found: dict[tuple[str, str, str, str], Statement] = {}
-    if len(text) > _LONGEST:
-        return []
-    handed = _guard("handed", tongue).search(text)
-    own = text[: handed.start()] if handed else text
-    for clauses in _clauses(_QUOTED.sub(" ", own), tongue):
-        *parts, whole = clauses
-        read = [_in_clause(clause, tongue) for clause in parts]
-        for one in filter(None, read if any(read) else [_in_clause(whole, tongue)]):
+    for clause in told(text, language):
+        if one := clause.read:
             found.setdefault((one.predicate, one.subject, one.topic, one.value.casefold()), one)
     return list(found.values())
 
 
-def _clauses(text: str, language: str) -> Iterator[list[str]]:
-    """The clauses of each sentence that tell something, last the whole of it, for a value that was cut in two."""
+def told(text: str, language: str) -> list[Told]:
+    """The clauses of `text` that tell something: no question, no supposition, no quotation, nothing for others."""
+    tongue = _tongue(language)
+    found: list[Told] = []
+    if len(text) > _LONGEST:
+        return []
+    handed = _guard("handed", tongue).search(text)
+    own = text[: handed.start()] if handed else text
+    for parts, whole in _clauses(_QUOTED.sub(" ", own), tongue):
+        read = [Told(clause, _in_clause(clause, tongue)) for clause in parts]
+        one = None if any(clause.read for clause in read) or not whole else _in_clause(whole, tongue)
+        found += [Told(whole, one)] if one else read
+    return found
+
+
+def lasting(clause: str, predicate: str, language: str) -> bool:
+    """Whether a clause says what stays: no words of the moment, but for what stays all the same."""
+    return predicate in _KEPT_WHEN_PASSING or not _guard("passing", _tongue(language)).search(clause)
+
+
+def requests(clause: str, language: str) -> bool:
+    """Whether a clause asks the assistant to do something."""
+    return bool(_guard("requests", _tongue(language)).search(clause))
+
+
+def about_user(clause: str, language: str) -> bool:
+    """Whether a clause speaks of the user."""
+    return bool(_guard("own", _tongue(language)).search(clause))
+
+
+def about_own(clause: str, language: str) -> bool:
+    """Whether a clause speaks of the user, or of somebody of theirs."""
+    return about_user(clause, language) or bool(_relations(_tongue(language)).search(clause))
+
+
+def about_others(clause: str, language: str) -> bool:
+    """Whether somebody else is the subject of a clause."""
+    tongue = _tongue(language)
+    return bool(_guard("others", tongue).search(clause) or _somebody(tongue).match(clause))
+
+
+def negates(clause: str, language: str) -> bool:
+    """Whether a clause says that something is not so."""
+    return bool(_guard("negates", _tongue(language)).search(clause))
+
+
+def related(text: str, language: str) -> list[str]:
+    """The words in `text` for somebody of the user's: `sister`, 姐姐."""
+    return list(dict.fromkeys(found.lower() for found in _relations(_tongue(language)).findall(text)))
+
+
+def is_value(said: str, language: str) -> bool:
+    """Whether words can be the value of a fact."""
+    return 0 < len(said) <= _LONGEST_VALUE and not _guard("empty", _tongue(language)).fullmatch(said)
+
+
+def _tongue(language: str) -> str:
+    return language if language in _data() else "en"
+
+
+def _clauses(text: str, language: str) -> Iterator[tuple[list[str], str]]:
+    """The clauses of each sentence that tell something, and the whole of it, for a value that was cut in two."""
     start = 0
     ends = [(match.start(), match.group()) for match in _SENTENCE.finditer(text)] + [(len(text), "")]
     for end, mark in ends:
@@ -72,18 +134,18 @@ def _clauses(text: str, language: str) -> Iterator[list[str]]:
         parts = [part.strip(" ,，、:：-–—") for part in _guard("clause", language).split(sentence)]
         if _guard("supposes", language).search(sentence):
             continue
-        told = [one for part in parts[: -1 if asks else None] if (one := _told(part, language))]
-        if told:
-            yield [*told, "" if asks else sentence] if len(parts) > 1 else told
+        telling = [one for part in parts[: -1 if asks else None] if (one := _told(part, language))]
+        if telling:
+            yield telling, sentence if len(parts) > 1 and not asks else ""
 
 
 def _told(part: str, language: str) -> str:
     """A clause without what leads to it; empty where it asks."""
     lead = _lead(language).match(part)
-    told = part[lead.end() :] if lead else part
-    if language == "en" and _GOES_ON.match(told):
-        told = f"I {told}"
-    return "" if len(told) > _LONGEST_CLAUSE or _guard("asks", language).search(told) else told
+    clause = part[lead.end() :] if lead else part
+    if language == "en" and _GOES_ON.match(clause):
+        clause = f"I {clause}"
+    return "" if len(clause) > _LONGEST_CLAUSE or _guard("asks", language).search(clause) else clause
 
 
 def _in_clause(clause: str, language: str) -> Statement | None:
@@ -97,7 +159,7 @@ def _in_clause(clause: str, language: str) -> Statement | None:
             continue
         if not value and not pattern.ends:  # "I quit my job": whichever it was
             continue
-        if _guard("passing", language).search(clause) and pattern.predicate not in _KEPT_WHEN_PASSING:
+        if not lasting(clause, pattern.predicate, language):
             continue
         return Statement(
             predicate=pattern.predicate,
@@ -154,6 +216,20 @@ def _flags(entry: Mapping[str, Any]) -> re.RegexFlag:
 @cache
 def _guard(name: str, language: str) -> re.Pattern[str]:
     return re.compile("|".join(_data()[language]["guards"][name]), re.I)
+
+
+@cache
+def _somebody(language: str) -> re.Pattern[str]:
+    """Somebody of the user's at the beginning of a clause."""
+    parts = _data()[language]["parts"]
+    whose = "(?:(?:my|our) )?(?:[a-z]+ )?" if language == "en" else "(?:我们?|咱们?)?家?的?"
+    return re.compile(rf"{whose}{parts['rel']}" + (r"\b" if language == "en" else ""), re.I)
+
+
+@cache
+def _relations(language: str) -> re.Pattern[str]:
+    around = r"\b{}\b" if language == "en" else "{}"
+    return re.compile(around.format(_data()[language]["parts"]["rel"]), re.I)
 
 
 @cache
