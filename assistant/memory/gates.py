@@ -74,7 +74,7 @@ def kept(written: Sequence[Written], words: Words, known: Sequence[Fact]) -> lis
     """The statements among what a model wrote that may be kept: new ones, and those that confirm what is known."""
     passed = [(one, place) for one in written if (place := clause_of(one, words)) is not None]
     passed = [(one, place) for one, place in passed if not refused(one, place, words)]
-    own = [said.read for said in words.clauses if said.read]
+    own = [one for said in words.clauses for one in said.read]
     found: list[Statement] = []
     for one, place in passed:
         beside = [other for other, where in passed if where == place and other is not one]
@@ -88,9 +88,7 @@ def clause_of(one: Written, words: Words) -> int | None:
     """The place of the clause that the value was copied from; None where it stands in none (grounding)."""
     value = fold(one.value).strip()
     places = [
-        place
-        for place, said in enumerate(words.clauses)
-        if said.read is None and value and _stands(value, fold(said.text))
+        place for place, said in enumerate(words.clauses) if not said.read and value and _stands(value, fold(said.text))
     ]
     cued = [place for place in places if _cued(one.predicate, words.clauses[place].text, words.evidence.language)]
     return next(iter(cued or places), None)

@@ -10,7 +10,7 @@ import asyncio
 import logging
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from assistant.errors import EngineError
@@ -19,8 +19,8 @@ from assistant.knowledge import Fact
 from assistant.memory.evidence import EvidenceBook
 from assistant.memory.facts import FactBook
 from assistant.memory.gates import Words, Written, kept, reading
-from assistant.memory.stating import about_own, lasting, related, requests, told
-from assistant.models import Completion, Message, Priority
+from assistant.memory.stating import about_others, about_own, lasting, related, requests, told
+from assistant.models import Completion, Message, Priority, TokenProbability
 from assistant.ports import Clock, LanguageModel, Quiet
 from assistant.store import Database, transaction
 from assistant.store.index import fold
@@ -31,11 +31,13 @@ _log = logging.getLogger(__name__)
 _CALM_S = 120.0
 """After something new was said: reading takes the model's cache from the conversation, so turns are read together."""
 _FAILED_S = 300.0
-_TOKENS = 96
-_MOST_LINES = 4
+_TOKENS = 64
+_MOST_LINES = 3
 _MOST_PEOPLE = 8
 _READ = 0.7
 """How sure a fact is that the model read; what is stated again, or by a rule, is surer."""
+_DOUBT = 2.5
+"""Nats: what the model would not have written itself at one place, and wrote since the grammar left nothing better."""
 _NONE = "none"
 _ME = "me"
 _LINE = re.compile(r"([a-z]+)\(([^(),=]+)(?:, ([^()=]+))?\) = (.+)")
@@ -137,12 +139,15 @@ class Reader:
             messages=(*_prompt(), Message(role="user", content=_shown(words))),
             max_tokens=_TOKENS,
             grammar=grammar(words),
+            logprobs=_TOKENS,
             priority=Priority.BACKGROUND,
         )
         answer, cut = "", False
+        sure: list[TokenProbability] = []
         async with closing(self._model.complete(request)) as chunks:
             async for chunk in chunks:
                 answer += chunk.text
+                sure += chunk.logprobs
                 cut = cut or chunk.finish == "length"
                 if chunk.usage:
                     self.tally.seconds["prefill"] += chunk.usage.prefill_s
@@ -153,18 +158,21 @@ class Reader:
         self.tally.well_formed += written is not None
         self.tally.lines += len(written or ())
         _log.debug("read %r as %r", words.evidence.text, answer)
-        return written or []
+        return [one for one, doubt in zip(written or [], _doubts(sure), strict=False) if doubt < _DOUBT]
 
 
 def worth(words: Words) -> bool:
     """Whether a turn can state something that the rules did not read: only then is the model asked."""
     language = words.evidence.language
-    return bool(_telling(words)) and (language == "zh" or any(about_own(said.text, language) for said in words.clauses))
+    text = fold(" . ".join(said.text for said in words.clauses))
+    spoken_of = language == "zh" or about_own(text, language) or any(name in text for name in words.people)
+    return spoken_of and bool(_telling(words))
 
 
 def grammar(words: Words) -> str:
     """GBNF of what can be read in a turn: kinds as they are listed, people who are named, runs of its own words."""
-    people = " | ".join(map(literal, [_ME, *_named(words)]))
+    mine = not all(about_others(said, words.evidence.language) for said in _telling(words))
+    people = " | ".join(map(literal, [*[_ME] * mine, *_named(words)] or [_ME]))
     relations = related(" . ".join(said.text for said in words.clauses), words.evidence.language)
     rules = [
         f'root ::= {literal(_NONE)} | line ("\\n" line){{0,{_MOST_LINES - 1}}}',
@@ -200,21 +208,36 @@ def _telling(words: Words) -> list[str]:
     return [
         said.text
         for said in words.clauses
-        if said.read is None and lasting(said.text, "", language) and not requests(said.text, language)
+        if not said.read and lasting(said.text, "", language) and not requests(said.text, language)
     ]
 
 
 def _shown(words: Words) -> str:
-    return " ".join(words.evidence.text.split())
+    """What the model sees: the clauses that can state something, and no more."""
+    return " . ".join(_telling(words))
 
 
 def _named(words: Words) -> list[str]:
     """Who may be spoken of: relations, names in capitals, and people who are known."""
-    text = " . ".join(said.text for said in words.clauses)
+    text = _shown(words)
     folded = fold(text)
     known = [name for name in words.people if name in folded]
     found = [*related(text, words.evidence.language), *_NAME.findall(text), *known]
     return list(dict.fromkeys(name for name in found if fold(name) != _ME))[:_MOST_PEOPLE]
+
+
+def _doubts(sure: Sequence[TokenProbability]) -> Iterator[float]:
+    """For each line, how unlikely its unlikeliest token was to the model (in nats); 0 where it does not tell."""
+    worst = 0.0
+    for token in sure:
+        if "\n" in token.token:
+            yield worst
+            worst = 0.0
+        else:
+            worst = max(worst, -token.logprob)
+    while True:
+        yield worst
+        worst = 0.0
 
 
 def _people(facts: Sequence[Fact]) -> tuple[str, ...]:

@@ -20,13 +20,14 @@ from assistant.resources import bundled
 _LONGEST = 2_000
 """Characters of a turn that are read: what is longer was pasted."""
 _LONGEST_CLAUSE = 240
+_MARKS = ' ,，.。、;；:："“”'
 _LONGEST_VALUE = 120
 _WORD = re.compile(r"(?<!\?P)<([a-z]+)>")  # a part, not a group that is named
 _QUOTED = re.compile(
     r"[\"“”«»「」『』](?:[^\"“”«»「」『』]{12,})[\"“”«»「」『』]|^(?:>|from:|subject:|发件人|主题).*$",
     re.I | re.M | re.S,
 )
-_SENTENCE = re.compile(r"[.!](?=\s|$)|[?？！!。；;\n]+|…+")
+_SENTENCE = re.compile(r"(?<!\b(?:St|Dr|Mr|Ms|No))(?<!\bMrs)[.!](?=\s|$)|[?？！!。；;\n]+|…+")
 _GOES_ON = re.compile(r"(?:prefer|avoid|like|love|hate|dislike|enjoy|refuse|don't|do not|never|only|always)\b", re.I)
 """What goes on with the subject of the clause before."""
 _KEPT_WHEN_PASSING = frozenset(
@@ -41,6 +42,10 @@ class _Pattern:
     topic: str
     ends: bool
     only: re.Pattern[str] | None
+    also: str
+    """The predicate of what its group `also` gives."""
+    whole: bool
+    """The value is a list, or holds a comma: nothing is cut off its end."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +53,7 @@ class Told:
     """A clause that tells something, without what leads to it."""
 
     text: str
-    read: Statement | None
+    read: tuple[Statement, ...]
     """What the rules read in it."""
 
 
@@ -56,7 +61,7 @@ def statements(text: str, language: str) -> list[Statement]:
     """What `text` states, in its order; of two readings of one clause the first pattern that fits."""
     found: dict[tuple[str, str, str, str], Statement] = {}
     for clause in told(text, language):
-        if one := clause.read:
+        for one in clause.read:
             found.setdefault((one.predicate, one.subject, one.topic, one.value.casefold()), one)
     return list(found.values())
 
@@ -71,8 +76,8 @@ def told(text: str, language: str) -> list[Told]:
     own = text[: handed.start()] if handed else text
     for parts, whole in _clauses(_QUOTED.sub(" ", own), tongue):
         read = [Told(clause, _in_clause(clause, tongue)) for clause in parts]
-        one = None if any(clause.read for clause in read) or not whole else _in_clause(whole, tongue)
-        found += [Told(whole, one)] if one else read
+        over = () if any(clause.read for clause in read) or not whole else _in_clause(whole, tongue)
+        found += [Told(whole, over)] if over else read
     return found
 
 
@@ -82,8 +87,9 @@ def lasting(clause: str, predicate: str, language: str) -> bool:
 
 
 def requests(clause: str, language: str) -> bool:
-    """Whether a clause asks the assistant to do something."""
-    return bool(_guard("requests", _tongue(language)).search(clause))
+    """Whether a clause asks the assistant to do something this once."""
+    tongue = _tongue(language)
+    return bool(_guard("requests", tongue).search(clause)) and not _guard("standing", tongue).search(clause)
 
 
 def about_user(clause: str, language: str) -> bool:
@@ -148,20 +154,21 @@ def _told(part: str, language: str) -> str:
     return "" if len(clause) > _LONGEST_CLAUSE or _guard("asks", language).search(clause) else clause
 
 
-def _in_clause(clause: str, language: str) -> Statement | None:
+def _in_clause(clause: str, language: str) -> tuple[Statement, ...]:
     for pattern in _patterns(language):
         match = pattern.words.fullmatch(clause)
         if match is None or (pattern.only is not None and not pattern.only.search(clause)):
             continue
         groups = match.groupdict()
-        value = _trimmed(groups.get("value") or groups.get("value2") or "", language)
+        said = groups.get("value") or groups.get("value2") or ""
+        value = said.strip(_MARKS) if pattern.whole else _trimmed(said, language)
         if len(value) > _LONGEST_VALUE or _guard("empty", language).fullmatch(value):
             continue
         if not value and not pattern.ends:  # "I quit my job": whichever it was
             continue
         if not lasting(clause, pattern.predicate, language):
             continue
-        return Statement(
+        one = Statement(
             predicate=pattern.predicate,
             subject=_subject(groups.get("subject") or "", language),
             topic=(groups.get("topic") or pattern.topic).strip().casefold(),
@@ -170,11 +177,17 @@ def _in_clause(clause: str, language: str) -> Statement | None:
             language=language,
             ends=pattern.ends,
         )
-    return None
+        other = _trimmed(groups.get("also") or "", language)
+        if not other:
+            return (one,)
+        # Each with words of its own, so that one can be forgotten without the other.
+        second = one.model_copy(update={"predicate": pattern.also, "value": other, "text": other})
+        return one.model_copy(update={"text": value}), second
+    return ()
 
 
 def _trimmed(value: str, language: str) -> str:
-    return _guard("tail", language).sub("", value.strip()).strip(' ,，.。、;；:："“”')
+    return _guard("tail", language).sub("", value.strip()).strip(_MARKS)
 
 
 def _subject(said: str, language: str) -> str:
@@ -204,6 +217,8 @@ def _patterns(language: str) -> tuple[_Pattern, ...]:
             topic=entry.get("topic", ""),
             ends=bool(entry.get("ends")),
             only=re.compile(entry["only"], re.I) if "only" in entry else None,
+            also=entry.get("also", ""),
+            whole=bool(entry.get("whole")),
         )
         for entry in data["patterns"]
     )
