@@ -138,12 +138,15 @@ def _is_whose(one: Written, place: int, words: Words) -> bool:
     turn = " . ".join(said.text for said in words.clauses)
     if one.predicate == "relation":
         return not one.whose and bool(related(turn, language))
+    before = words.clauses[place - 1].text if place and language == "zh" and not about_user(clause, language) else ""
     if not one.whose:
-        # Chinese leaves "I" out where it is clear; English does so only where it stands nearby.
-        return not about_others(clause, language) and (language == "zh" or about_user(turn, language))
+        # Chinese leaves out who it is where it is clear, and then it is whoever it was before; English does not.
+        others = about_others(clause, language) or about_others(before, language)
+        return not others and (language == "zh" or about_user(turn, language))
     if not (related(one.whose, language) or fold(one.whose) in words.people or about_own(turn, language)):
         return False
-    return _stands(fold(one.whose), fold(clause)) or bool(place and _PRONOUN.search(clause))
+    named = _stands(fold(one.whose), fold(f"{before} . {clause}"))
+    return named or bool(place and _PRONOUN.search(clause))
 
 
 def _is_typed(one: Written, entry: Mapping[str, Any], language: str) -> bool:

@@ -9,9 +9,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from assistant.errors import EngineError
 from assistant.failpoint import failpoint
@@ -53,7 +52,8 @@ class Tally:
     well_formed: int = 0
     lines: int = 0
     facts: int = 0
-    seconds: Counter[str] = field(default_factory=Counter)
+    prefill_s: float = 0.0
+    decode_s: float = 0.0
 
 
 class Reader:
@@ -150,8 +150,8 @@ class Reader:
                 sure += chunk.logprobs
                 cut = cut or chunk.finish == "length"
                 if chunk.usage:
-                    self.tally.seconds["prefill"] += chunk.usage.prefill_s
-                    self.tally.seconds["decode"] += chunk.usage.decode_s
+                    self.tally.prefill_s += chunk.usage.prefill_s
+                    self.tally.decode_s += chunk.usage.decode_s
         lines = answer.strip().split("\n")
         written = parsed(lines[:-1] if cut else lines)
         self.tally.asked += 1

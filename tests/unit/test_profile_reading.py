@@ -18,7 +18,7 @@ from assistant.memory.gates import Words, Written
 from assistant.memory.keeper import KeptProfile
 from assistant.memory.kinds import kinds
 from assistant.memory.reading import grammar, parsed, worth
-from assistant.memory.stating import told
+from assistant.memory.stating import Told, told
 from assistant.models import Completion, Turn
 from assistant.skillkit.context import Calm
 from assistant.store import Database, open_database
@@ -66,11 +66,12 @@ def test_somebody_elses_words_state_nothing(origin: Source) -> None:
         ("likes(me) = figs", "buy the figs that I love so much", "en", "clause"),
         ("likes(me) = figs", "tonight I am so into figs", "en", "clause"),
         ("likes(me) = figs", "I was not ever so into figs", "en", "negation"),
-        ("likes(me) = 榴莲", "我对榴莲不怎么感兴趣", "zh", "negation"),
+        ("likes(me) = 榴莲", "我对榴莲不太感兴趣", "zh", "negation"),
         ("likes(me) = figs", "my uncle goes crazy about figs and I cook", "en", "subject"),
         ("employer(me) = 船厂", "我爸在船厂上了一辈子的班", "zh", "subject"),
+        ("speaks(me) = 客家话", "我奶奶身体好，只会讲客家话", "zh", "subject"),
         ("likes(me) = figs", "I have figs in the garden", "en", "usefulness"),
-        ("age(me) = quite young", "I am quite young at heart", "en", "usefulness"),
+        ("document(me, visa) = old", "the visa in my drawer looks old", "en", "usefulness"),
         ("likes(me) = it", "I am so into it these past years", "en", "usefulness"),
     ],
 )
@@ -105,11 +106,9 @@ def test_the_examples_of_the_prompt_pass_the_gates() -> None:
     for example in gates.reading()["examples"]:
         language = "zh" if "一" <= example["said"][0] <= "鿿" else "en"
         read = parsed(example["read"]) or []
-        unread = [one for one in told(example["said"], language)]
-        said = Words(
-            words(example["said"], language).evidence,
-            [type(one)(one.text, ()) for one in unread],
-        )
+        said = words(example["said"], language)
+        unread = [Told(clause.text, ()) for clause in said.clauses]  # as if no rule had read it
+        said = Words(said.evidence, unread)
         for one in read:
             place = gates.clause_of(one, said)
             assert place is not None, one
