@@ -100,7 +100,8 @@ def refused(one: Written, place: int, words: Words) -> str:
     entry = reading()["kinds"].get(one.predicate)
     if words.evidence.origin == "heard" or words.evidence.speaker:
         return "origin"
-    if entry is None or one.predicate not in kinds().predicates:
+    predicate = kinds().predicates.get(one.predicate)
+    if entry is None or predicate is None or (one.whose and not predicate.told_of_others):
         return "kind"
     if not _is_grounded(one, entry, words):
         return "grounding"
