@@ -139,7 +139,7 @@ async def assemble(
     announcer = Announcer(bus, DesktopNotifications(config.assistant.name) if config.notify.desktop else None)
     outbox = _outbox(ledger, config, clock, audit, bus, announcer, crew, catalogue, approvals, language)
     running = RunningTurns(bus, catalogue, clock)
-    profile = await _profile(paths, config.profile, models, db, clock, running, stack)
+    profile = await _profile(paths, config.profile, models, engine, db, clock, running, stack)
     crew.contexts = contexts = Contexts(
         clock=clock,
         catalogue=catalogue,
@@ -196,6 +196,7 @@ async def _profile(
     paths: Paths,
     wanted: ProfileSettings,
     models: ModelStore,
+    engine: Engine | None,
     db: Database,
     clock: Clock,
     running: RunningTurns,
@@ -203,8 +204,11 @@ async def _profile(
 ) -> KeptProfile:
     embedder = Embeddings(paths, models, folders=[paths.data / "profile"], idle_s=_MODELS_IDLE_S)
     stack.push_async_callback(embedder.aclose)
-    profile = KeptProfile(db, clock, paths.data / "profile", embedder, running, learn=wanted.learn, never=wanted.never)
+    folder = paths.data / "profile"
+    profile = KeptProfile(db, clock, folder, embedder, running, model=engine, learn=wanted.learn, never=wanted.never)
     await keep_running(stack, profile.run, "profile")
+    if profile.reader is not None:
+        await keep_running(stack, profile.reader.run, "reader")
     return profile
 
 

@@ -20,6 +20,7 @@ from assistant.models import UserContext
 from assistant.skillkit.loader import Skills, Tool
 from assistant.skillkit.schema import Argument
 from assistant.values import Interval, Moment
+from assistant.values.runs import literal, runs
 
 _FOLDER = re.compile(
     r"inbox|sent|draft|spam|junk|trash|bin|archive|folder|收件|已发|发件|草稿|垃圾|回收|归档|存档|文件夹|目录"
@@ -28,8 +29,6 @@ _FOLDER = re.compile(
     re.IGNORECASE,
 )
 MOST_CALLS = 2
-_MOST_UNITS = 300
-_UNIT = re.compile(r"[㐀-䶿一-鿿぀-ヿ]|[^\W㐀-䶿一-鿿぀-ヿ]+(?:['’.@/~_+:-]+[^\W㐀-䶿一-鿿぀-ヿ]+)*|[~/]")
 _CALL = re.compile(r'([a-z_]+\.[a-z_]+)\(((?:[^"()]|"(?:[^"\\]|\\.)*")*)\)')
 _ARGUMENT = re.compile(r'([a-z_]+)=("(?:[^"\\]|\\.)*"|true)')
 
@@ -46,12 +45,12 @@ def step_grammar(tools: Sequence[Tool], skills: Skills, masked: Masked, user: Us
     """GBNF of a step over these tools for this sentence; without `talk` it can only act."""
     rules = [
         f"root ::= {' | '.join([*['reply'] * (talk or not tools), *['act'] * bool(tools)])}",
-        f"reply ::= {_literal(REPLY)} [^\\n] [^\\x00]*",
+        f"reply ::= {literal(REPLY)} [^\\n] [^\\x00]*",
     ]
     if tools:
         rules += _runs(masked.said)
         names = " | ".join(f"t{number}" for number in range(len(tools)))
-        rules += [f'act ::= {_literal(ACT)} one ("\\n" one){{0,{MOST_CALLS - 1}}}', f"one ::= {names}"]
+        rules += [f'act ::= {literal(ACT)} one ("\\n" one){{0,{MOST_CALLS - 1}}}', f"one ::= {names}"]
     for number, tool in enumerate(tools):
         values = {name: _value(one, masked, user) for name, one in offered(tool, skills).items()}
         rules += _tool_rules(number, tool.name, {name: value for name, value in values.items() if value})
@@ -73,31 +72,21 @@ def read_calls(written: str) -> list[Written]:
 
 
 def _runs(said: str) -> list[str]:
-    """`text`: any run of the words of the sentence (of its characters, in Chinese and Japanese), in quotes."""
-    units = list(_UNIT.finditer(said))
-    if not units or len(units) > _MOST_UNITS:
-        return ['text ::= "\\"" [^"\\\\\\n]+ "\\""']
-    starts = " | ".join(f"w{number}" for number in range(len(units)))
-    rules = [f'text ::= "\\"" ({starts}) "\\""']
-    for number, unit in enumerate(units):
-        more = ""
-        if number + 1 < len(units):
-            between = said[unit.end() : units[number + 1].start()]
-            more = f" ({_literal(_escaped(between))} w{number + 1})?" if between else f" w{number + 1}?"
-        rules.append(f"w{number} ::= {_literal(_escaped(unit.group()))}{more}")
-    return rules
+    """`text`: any run of the words of the sentence, in quotes."""
+    rules = runs("run", [said], _escaped)
+    return ['text ::= "\\"" run "\\""', *rules] if rules else ['text ::= "\\"" [^"\\\\\\n]+ "\\""']
 
 
 def _tool_rules(number: int, name: str, values: Mapping[str, str]) -> list[str]:
     """`name(` any of the arguments, each at most once and in order `)`."""
     if not values:
-        return [f"t{number} ::= {_literal(name + '()')}"]
+        return [f"t{number} ::= {literal(name + '()')}"]
     last = len(values) - 1
-    rules = [f't{number} ::= {_literal(name + "(")} f{number}x0? ")"']
+    rules = [f't{number} ::= {literal(name + "(")} f{number}x0? ")"']
     for place, (argument, value) in enumerate(values.items()):
         more = f" m{number}x{place + 1}" if place < last else ""
         other = f" | f{number}x{place + 1}" if place < last else ""
-        rules.append(f"a{number}x{place} ::= {_literal(argument + '=')} {value}")
+        rules.append(f"a{number}x{place} ::= {literal(argument + '=')} {value}")
         rules.append(f"f{number}x{place} ::= a{number}x{place}{more}{other}")
         if place:
             rules.append(f'm{number}x{place} ::= (", " a{number}x{place})?{more}')
@@ -129,7 +118,7 @@ def _repeats(value: object) -> bool:
 
 def _alternatives(words: Sequence[str]) -> str:
     distinct = list(dict.fromkeys(words))
-    return f"({' | '.join(_literal(_quoted(word)) for word in distinct)})" if distinct else ""
+    return f"({' | '.join(literal(_quoted(word)) for word in distinct)})" if distinct else ""
 
 
 def _quoted(word: str) -> str:
@@ -139,7 +128,3 @@ def _quoted(word: str) -> str:
 def _escaped(text: str) -> str:
     """As it stands between quotes."""
     return json.dumps(text, ensure_ascii=False)[1:-1]
-
-
-def _literal(text: str) -> str:
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'

@@ -168,6 +168,10 @@ class EvidenceBook:
         )
         return [row[0] for row in rows]
 
+    def leave_unread(self, number: int | None) -> None:
+        """Nothing more is read in it; called inside a transaction."""
+        self._db.conn.execute("DELETE FROM evidence_unread WHERE evidence = ?", (number,))
+
     def delete(self, numbers: Iterable[int]) -> None:
         """Remove them; the numbers are never given again."""
         self._db.conn.executemany("DELETE FROM evidence WHERE id = ?", [(number,) for number in numbers])

@@ -20,7 +20,8 @@ from assistant.store import Database
 from assistant.store.index import fold
 
 _CURRENT = "superseded_by IS NULL AND valid_to IS NULL"
-_STATED = 0.9
+STATED = 0.9
+"""How sure a fact is that a rule read in the user's own words."""
 _AGAIN = 0.5
 """Of what is missing to certainty, so much comes with each time it is stated again."""
 
@@ -33,7 +34,15 @@ class FactBook:
         self._kinds = kinds
 
     def state(
-        self, said: Statement, *, evidence: int, origin: Source, at: datetime, now: datetime, batch: str
+        self,
+        said: Statement,
+        *,
+        evidence: int,
+        origin: Source,
+        at: datetime,
+        now: datetime,
+        batch: str,
+        confidence: float = STATED,
     ) -> tuple[Fact, What] | None:
         """Take a statement in. None where it ends something that isn't known."""
         key, value_key = self._keys(said)
@@ -43,7 +52,7 @@ class FactBook:
         if same:
             return self._confirm(same[0], evidence, at, batch, now), "confirmed"
         others = self._replaced(said, key, value_key)
-        fact = self._new(said, key, value_key, evidence, origin, at, now)
+        fact = self._new(said, key, value_key, evidence, origin, at, now, confidence)
         newer = [one for one in others if one.observed_at > at]
         if newer:  # told late: it held until what is known already
             first = min(newer, key=lambda one: one.observed_at)
@@ -184,7 +193,15 @@ class FactBook:
         return others
 
     def _new(
-        self, said: Statement, key: str, value_key: str, evidence: int, origin: Source, at: datetime, now: datetime
+        self,
+        said: Statement,
+        key: str,
+        value_key: str,
+        evidence: int,
+        origin: Source,
+        at: datetime,
+        now: datetime,
+        confidence: float,
     ) -> Fact:
         fact = uuid.uuid4().hex[:12]
         moment = utc(at)
@@ -203,7 +220,7 @@ class FactBook:
                 value_key,
                 said.text,
                 said.language,
-                _STATED,
+                confidence,
                 origin,
                 moment,
                 moment,

@@ -16,12 +16,14 @@ from assistant.memory.asked import asked_for
 from assistant.memory.evidence import EvidenceBook
 from assistant.memory.facts import FactBook
 from assistant.memory.forgetting import Forgetting
+from assistant.memory.gates import secret
 from assistant.memory.kinds import kinds
+from assistant.memory.reading import Reader
 from assistant.memory.recall import ENOUGH, Recall
 from assistant.memory.stating import statements
 from assistant.memory.vectors import VectorFiles
 from assistant.models import Turn
-from assistant.ports import Clock, Embedder, Quiet
+from assistant.ports import Clock, Embedder, LanguageModel, Quiet
 from assistant.store import Database, transaction
 from assistant.store.index import fold
 
@@ -45,10 +47,14 @@ class KeptProfile:
         embedder: Embedder,
         quiet: Quiet,
         *,
+        model: LanguageModel | None = None,
         learn: bool = True,
         never: Sequence[str] = (),
     ) -> None:
-        """Where `learn` is false, only what is asked to be remembered is; of words in `never` nothing ever is."""
+        """`model` reads what the rules don't, in the background; without one it waits.
+
+        Where `learn` is false, only what is asked to be remembered is; of words in `never` nothing ever is.
+        """
         self._learn = learn
         self._never = [fold(word) for word in never]
         self._db = db
@@ -61,6 +67,10 @@ class KeptProfile:
         self._quiet = quiet
         self._fresh = asyncio.Event()
         self._fresh.set()
+        self.reader = (
+            Reader(db, self._evidence, self._facts, model, clock, quiet, self._never) if model and learn else None
+        )
+        """Reads in the background; None where nothing is learned, or there is nobody to read."""
 
     # --- taking in ---------------------------------------------------------------------------------------------
 
@@ -81,7 +91,9 @@ class KeptProfile:
         speaker: str = "",
         thread: str = "",
     ) -> list[Fact]:
-        """Keep words, once; the facts they state, where they are the user's own."""
+        """Keep words, once; the facts they state, where they are the user's own, and hold no secret."""
+        if origin != "heard" and secret(text):
+            return []
         read = [] if origin == "heard" else statements(text, language)
         return self._keep(text[:_LONGEST], source, read, language, at, origin, speaker, thread)
 
@@ -89,6 +101,8 @@ class KeptProfile:
         """Keep what the user asked to be remembered: as the facts that it states, else in their words."""
         if self._barred(text):
             raise Rejected("memory.barred")
+        if secret(text):
+            raise Rejected("memory.secret")
         now = self._clock.now()
         said = statements(text, language)
         if not said:
@@ -124,6 +138,8 @@ class KeptProfile:
                     kept.append(done[0])
         failpoint("profile.kept")
         self._fresh.set()
+        if self.reader is not None:
+            self.reader.stir()
         return kept
 
     # --- looking -----------------------------------------------------------------------------------------------
@@ -182,6 +198,7 @@ class KeptProfile:
         with transaction(self._db):
             gone = self._facts.take_back(batch)
             number = self._evidence.numbered(batch)
+            self._evidence.leave_unread(number)
             if number is not None and not self._facts.read_in([number]):
                 self._evidence.delete([number])
                 self._vectors.empty([number])
@@ -225,7 +242,9 @@ class KeptProfile:
                 self._fresh.set()
 
     async def settle(self) -> None:
-        """Until everything that is kept can be found by its meaning too; for benches and tests."""
+        """Until everything that is kept is read, and can be found by its meaning too; for benches and tests."""
+        if self.reader is not None:
+            await self.reader.settle()
         while self._embedder.ready and await self._embed_some():
             pass
 

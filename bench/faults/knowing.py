@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import signal
+import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 from assistant.events import Reply
-from bench.faults.dying import WITHIN_S, died, start_dying, tell
+from bench.faults.dying import WITHIN_S, died, dying, start_dying, tell
 from bench.faults.wishes import rows
-from bench.form import Home
+from bench.form import ROOT, Home
 
 _FACT = "remember that I live in Hamburg"
 
@@ -49,3 +54,30 @@ def _known(home: Home) -> int:
 
 def _words(home: Home) -> int:
     return len(rows(home.paths, "SELECT 1 FROM evidence WHERE text LIKE '%Hamburg%'"))
+
+
+def reading(home: Home, name: str, folder: Path) -> str:
+    """What the model reads: read again where it was cut off before it was kept, and kept once."""
+    ours = folder / "reader"
+    ours.mkdir()
+    with dying(name):
+        ended = _read(ours)
+    if ended != -signal.SIGKILL:
+        return f"was not killed: {ended}"
+    if _held(ours) != (0, 1):
+        return f"facts and unread turns after the kill: {_held(ours)}"
+    for _ in range(2):
+        _read(ours)
+        if _held(ours) != (1, 0):
+            return f"facts and unread turns after it was read again: {_held(ours)}"
+    return ""
+
+
+def _read(folder: Path) -> int:
+    return subprocess.run([sys.executable, "-m", "bench.faults.reader", str(folder)], cwd=ROOT, timeout=60).returncode
+
+
+def _held(folder: Path) -> tuple[int, int]:
+    with contextlib.closing(sqlite3.connect(folder / "assistant.db")) as db:
+        [(facts, unread)] = db.execute("SELECT (SELECT count(*) FROM facts), (SELECT count(*) FROM evidence_unread)")
+    return facts, unread

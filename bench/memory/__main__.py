@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 from bench.form import argument_parser, report
-from bench.memory import extracting, recalling, speed
+from bench.memory import extracting, recalling, replaying, speed
 from bench.memory.home import Workshop, workshop
 
 _PUBLIC: dict[str, tuple[str, Callable[[Workshop, Path, int], Awaitable[recalling.Figures]]]] = {
@@ -27,10 +28,11 @@ _FIGURES = {
     "memdaily": ("memdaily_r5", "memdaily_r5_of_five"),
     "beam": ("beam_updated_first", "beam_both_sides", "abstain", "abstain_false"),
     "pairs": ("xling_top1",),
-    "turns": ("extract_precision", "extract_recall_en", "extract_recall_zh"),
+    "turns": extracting.FIGURES,
+    "month": replaying.FIGURES,
     "speed": ("recall_p95_ms_20k", "recall_p95_ms_200k", "embed_p95_ms_20k", "embed_p95_ms_200k"),
 }
-_NOT_YET = ("junk", "near_dup", "forget_leaks")
+_NOT_YET = ("forget_leaks",)
 """Figures that are promised and that this bench can't measure yet."""
 
 
@@ -39,19 +41,28 @@ def main() -> None:
     parser = argument_parser("memory", __doc__ or "")
     parser.add_argument("--only", nargs="*", default=list(_FIGURES), choices=list(_FIGURES))
     parser.add_argument("--most", type=int, default=0)
+    parser.add_argument("--model", default="", help="an installed model that reads turns and month beside the rules")
+    parser.add_argument("--threads", type=int, default=0, help="of that model; 0: as the product chooses")
     options = parser.parse_args()
-    figures, notes = asyncio.run(_measured(options.data, options.only, options.most))
+    shop = workshop(options.model, options.threads)
+    figures, notes = asyncio.run(_measured(shop, options.data, options.only, options.most))
     report("memory", figures, notes, only_json=options.json)
 
 
-async def _measured(data: Path | None, only: list[str], most: int) -> tuple[recalling.Figures, dict[str, str]]:
+async def _measured(
+    making: AbstractAsyncContextManager[Workshop], data: Path | None, only: list[str], most: int
+) -> tuple[recalling.Figures, dict[str, str]]:
     figures: recalling.Figures = {name: None for names in _FIGURES.values() for name in names}
     notes = dict.fromkeys(figures, "not asked for") | dict.fromkeys(_NOT_YET, "this bench does not measure it yet")
     figures |= dict.fromkeys(_NOT_YET)
-    async with workshop() as shop:
+    async with making as shop:
         for part in only:
             if part == "turns":
-                figures |= extracting.measured()
+                figures |= await extracting.measured(shop, most)
+                notes |= dict.fromkeys(extracting.OF_THE_MODEL, "rules alone: --model names one that reads besides")
+                continue
+            if part == "month":
+                figures |= await replaying.measured(shop, most)
                 continue
             if part == "speed":
                 figures |= await speed.of_speed(shop)

@@ -13,10 +13,12 @@ from pathlib import Path
 from assistant import paths
 from assistant.clock import FrozenClock
 from assistant.config import EngineSettings
+from assistant.engine.client import Engine
 from assistant.engine.embeddings import Embeddings
 from assistant.engine.models import ModelStore
 from assistant.knowledge import Recalled, Source
 from assistant.memory.keeper import KeptProfile
+from assistant.ports import LanguageModel
 from assistant.skillkit.context import Calm
 from assistant.store import open_database
 
@@ -29,6 +31,7 @@ class Home:
 
     profile: KeptProfile
     folder: Path
+    clock: FrozenClock
     _names: dict[str, str] = field(default_factory=dict)
 
     def hear(
@@ -59,10 +62,12 @@ class Home:
 
 @dataclass
 class Workshop:
-    """The sentence models of this machine, and a folder for profiles."""
+    """The models of this machine, and a folder for profiles."""
 
     models: Embeddings
     folder: Path
+    reader: LanguageModel | None = None
+    """Reads what was said in the background; None where rules alone shall."""
 
     @contextmanager
     def home(self) -> Iterator[Home]:
@@ -71,23 +76,30 @@ class Workshop:
             base = Path(made)
             db = open_database(base / "assistant.db")
             try:
-                yield Home(KeptProfile(db, FrozenClock(NOW), base / "profile", self.models, Calm()), base)
+                clock = FrozenClock(NOW)
+                yield Home(
+                    KeptProfile(db, clock, base / "profile", self.models, Calm(), model=self.reader), base, clock
+                )
             finally:
                 db.close()
 
 
 @asynccontextmanager
-async def workshop() -> AsyncIterator[Workshop]:
-    """Start nothing yet; end the models' worker afterwards."""
+async def workshop(model: str = "", threads: int = 0) -> AsyncIterator[Workshop]:
+    """Start nothing yet; end the models' workers afterwards. `model` is an installed one that reads what was said."""
     with tempfile.TemporaryDirectory(prefix="bench-memory-") as made:
         base = Path(made)
         own = paths.Paths(base, base / "data", paths.find().models, base / "state", base / "run")
         own.make()
         models = Embeddings(own, ModelStore(own, EngineSettings()), folders=[base])
+        settings = EngineSettings(model=model or "auto", threads=threads)
+        engine = Engine(own, settings, ModelStore(own, settings)) if model else None
         try:
-            yield Workshop(models, base)
+            yield Workshop(models, base, engine)
         finally:
             await models.aclose()
+            if engine is not None:
+                await engine.aclose()
 
 
 def mean(parts: Sequence[float]) -> float | None:

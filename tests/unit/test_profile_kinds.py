@@ -84,7 +84,9 @@ def test_health_papers_and_accounts_never_leave_the_device() -> None:
 
 
 PATTERNS = [(language, entry) for language, rules in data("statements.yaml").items() for entry in rules["patterns"]]
-OF_OTHERS = {entry["is"] for _, entry in PATTERNS if "<who>" in entry["re"]}
+OF_OTHERS = {
+    entry[name] for _, entry in PATTERNS for name in ("is", "also") if "<who>" in entry["re"] and name in entry
+}
 """Predicates that a rule may state of somebody else."""
 
 
@@ -92,8 +94,9 @@ OF_OTHERS = {entry["is"] for _, entry in PATTERNS if "<who>" in entry["re"]}
     ("language", "entry"), PATTERNS, ids=[f"{lang}-{one['is']}-{n}" for n, (lang, one) in enumerate(PATTERNS)]
 )
 def test_each_rule_states_a_predicate_and_gives_it_a_value(language: str, entry: dict[str, Any]) -> None:
-    assert entry.keys() <= {"is", "re", "topic", "ends", "only", "cased"}
-    assert entry["is"] in PREDICATES
+    assert entry.keys() <= {"is", "re", "topic", "ends", "only", "cased", "also", "whole"}
+    assert {entry["is"], entry.get("also", entry["is"])} <= PREDICATES.keys()
+    assert ("also" in entry) == ("(?P<also>" in entry["re"])
     gives = "<v>" in entry["re"] or "(?P<value" in entry["re"]
     assert gives or entry.get("ends")
     if "topic" in fields(PREDICATES[entry["is"]].told["en"]):
