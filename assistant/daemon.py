@@ -139,7 +139,7 @@ async def assemble(
     announcer = Announcer(bus, DesktopNotifications(config.assistant.name) if config.notify.desktop else None)
     outbox = _outbox(ledger, config, clock, audit, bus, announcer, crew, catalogue, approvals, language)
     running = RunningTurns(bus, catalogue, clock)
-    profile = await _profile(paths, config.profile, models, db, clock, running, stack)
+    profile = await _profile(paths, config.profile, models, db, clock, running, stack, engine)
     crew.contexts = contexts = Contexts(
         clock=clock,
         catalogue=catalogue,
@@ -200,10 +200,20 @@ async def _profile(
     clock: Clock,
     running: RunningTurns,
     stack: AsyncExitStack,
+    engine: Engine | None,
 ) -> KeptProfile:
     embedder = Embeddings(paths, models, folders=[paths.data / "profile"], idle_s=_MODELS_IDLE_S)
     stack.push_async_callback(embedder.aclose)
-    profile = KeptProfile(db, clock, paths.data / "profile", embedder, running, learn=wanted.learn, never=wanted.never)
+    profile = KeptProfile(
+        db,
+        clock,
+        paths.data / "profile",
+        embedder,
+        running,
+        learn=wanted.learn,
+        never=wanted.never,
+        forgotten=engine.clear if engine else lambda: None,
+    )
     await keep_running(stack, profile.run, "profile")
     return profile
 
@@ -263,18 +273,19 @@ async def _watch(
 
 
 def _planner(
-    model: LanguageModel, skills: Skills, sentences: Sentences, config: Config, switches: Switches, kept: Kept
+    contexts: Contexts, skills: Skills, sentences: Sentences, config: Config, switches: Switches, kept: Kept
 ) -> Planner:
     examples = Examples([bundled_sentences().with_name("examples.jsonl"), *skills.example_files()], skills, kept)
     return Planner(
-        model,
+        contexts.model,
         Shortlist(skills.tools(), lambda: sentences.examples, examples.by_tool, kept),
         examples,
-        Extractor(model, skills),
+        Extractor(contexts.model, skills),
         name=config.assistant.name,
         size=config.conversation.shortlist,
         max_tokens=config.engine.max_output_tokens,
         switches=switches,
+        profile=contexts.profile,
     )
 
 
@@ -295,7 +306,7 @@ def _conversation(
     sentences = Sentences([bundled_sentences(), *skills.sentence_files()], skills.planned, kept)
     return Conversation(
         sentences=sentences,
-        planner=planner or _planner(contexts.model, skills, sentences, config, switches, kept),
+        planner=planner or _planner(contexts, skills, sentences, config, switches, kept),
         executor=Executor(
             skills=skills, contexts=contexts, approvals=approvals, sessions=sessions, audit=audit, limits=limits
         ),

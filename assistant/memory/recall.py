@@ -8,12 +8,14 @@ No language model is asked.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 from ruamel.yaml import YAML
 
@@ -73,15 +75,18 @@ class Recall:
         self._facts = facts
         self._vectors = vectors
         self._embedder = embedder
+        self._asking: set[asyncio.Future[dict[str, list[Leg]]]] = set()
 
-    async def find(self, query: str, limit: int) -> list[Recalled]:
-        """What answers the query, best first; without the embedding models by its words alone."""
+    async def find(self, query: str, limit: int, *, patience_s: float | None = None) -> list[Recalled]:
+        """What answers the query, best first; without the embedding models, and where these take longer than
+        `patience_s`, by its words alone."""
         advice = asks_for_advice(query)
         words = self._evidence.search(query, _WORDS)
         guides = self._facts.guides(_GUIDING) if advice else []
         alike = self._evidence.search_concepts(query, _WORDS)
         near = self._evidence.neighbours({*words, *alike, *guides}, REACH)
-        legs = await self._legs(query, {*near, *(other for around in near.values() for other in around.values())})
+        among = {*near, *(other for around in near.values() for other in around.values())}
+        legs = await self._soon(self._legs(query, among), patience_s)
         hits = {hit.slot for of_family in legs.values() for leg in of_family for hit in leg.best}
         near |= self._evidence.neighbours(hits - near.keys(), REACH)
         found = self._evidence.of(near)
@@ -114,6 +119,17 @@ class Recall:
         _adjust(candidates, query, advice)
         ranked = sorted(candidates, key=lambda one: (-one.score, -one.evidence.id))
         return [Recalled(evidence=one.evidence, score=one.score, facts=tuple(one.facts)) for one in ranked[:limit]]
+
+    async def _soon(
+        self, asked: Coroutine[Any, Any, dict[str, list[Leg]]], patience_s: float | None
+    ) -> dict[str, list[Leg]]:
+        """What was asked for, or nothing where it takes longer; it is not cancelled then: the models are being loaded,
+        and the next question will find them."""
+        task = asyncio.ensure_future(asked)
+        self._asking.add(task)
+        task.add_done_callback(self._asking.discard)
+        done, _ = await asyncio.wait({task}, timeout=patience_s)
+        return task.result() if done else {}
 
     async def _legs(self, query: str, among: Iterable[int]) -> dict[str, list[Leg]]:
         """What the models find near, by the family that it is written in; nothing where they are not there or fail."""
