@@ -80,8 +80,7 @@ class Executor:
     def begin(self, turn: Turn, language: Language, said: str, step: Step, told: Sequence[str] = ()) -> Work:
         """The state of a turn whose calls are about to run: what it may do is fixed here, before anything is read.
 
-        `told` is what of the profile the model had before it; its digest is looked at in any case, since the call may
-        have been planned turns ago and waited for an answer.
+        `told` is what of the profile the model had before it; its digest counts in any case: a step may have waited.
         """
         pays = any(self._skills.has(one.tool) and self._effect(one) == "money" for one in step.planned)
         payees = self._limits.payees() if pays else frozenset[str]()  # all payments ever: read only where it matters
@@ -379,6 +378,8 @@ def _leaks(
     content = [origin for name, origin in origins.items() if name not in declaration.reaches]
     readers = join(content).readers if content else None
     unseen = set() if readers is None else reached - set(readers)
+    if declaration.egress and any(one.label is Label.PROFILE and one.readers == () for one in content):
+        unseen.add(tool.skill)  # who is asked learns it
     hosts = {host for text in texts for host in work.evidence.hosts(text)}
     return tuple(sorted(unseen | hosts))
 

@@ -1,4 +1,4 @@
-"""Sentence models for tests of the profile: none, or ones that take their time."""
+"""Sentence models for tests of the profile: none, or ones that are still being loaded."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from assistant.vectors import EMPTY, Nearest
 
 
 class SlowEmbedder:
-    """Finds nothing near, after `seconds`; `asked` counts the searches that were answered."""
+    """Finds nothing near, and not before `loaded` is set; `asked` counts the searches that were answered."""
 
     version = "slow"
 
-    def __init__(self, *, ready: bool = True, seconds: float = 0.0) -> None:
+    def __init__(self, *, ready: bool = True) -> None:
         self.ready = ready
         self.asked = 0
-        self._seconds = seconds
+        self.loaded = asyncio.Event()
 
     async def embed(self, texts: Sequence[str]) -> Sequence[bytes]:
         return [EMPTY for _ in texts]
 
     async def nearest(self, file: Path, query: str, *, limit: int, among: Sequence[int] = ()) -> Nearest:
-        await asyncio.sleep(self._seconds)
+        await self.loaded.wait()
         self.asked += 1
         return Nearest()

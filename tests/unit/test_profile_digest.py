@@ -119,7 +119,8 @@ async def test_what_is_forgotten_or_taken_back_is_gone_from_it_and_everybody_hea
 
 
 @pytest.mark.parametrize(
-    ("text", "most"), [("", 0), ("tea", 1), ("vegetarian", 4), ("a b", 2), ("2026", 4), ("花生", 4), ("é", 2), ("\n", 1)]
+    ("text", "most"),
+    [("", 0), ("tea", 1), ("vegetarian", 4), ("a b", 2), ("2026", 4), ("花生", 4), ("é", 2), ("\n", 1)],
 )
 def test_tokens_are_counted_by_script(text: str, most: int) -> None:
     assert most_tokens(text) == most
