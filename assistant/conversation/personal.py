@@ -25,11 +25,12 @@ class Told:
         return tuple(filter(None, (self.digest, *self.earlier)))
 
 
-async def told_of(profile: Profile | None, text: str, user: UserContext, *, talk: bool) -> Told:
-    """What the prompt for `text` is told; `talk` is whether no tool is meant."""
+async def told_of(profile: Profile | None, text: str, user: UserContext, *, talk: bool, acts: bool) -> Told:
+    """What the prompt for `text` is told; no tool is meant where it is `talk`, surely one where it `acts`."""
     if profile is None:
         return Told()
-    return Told(profile.digest(tongue_of(user), private=True), tuple(await profile.earlier(text, talk=talk)))
+    earlier = () if acts else tuple(await profile.earlier(text, talk=talk))
+    return Told(profile.digest(tongue_of(user), private=True), earlier)
 
 
 def tongue_of(user: UserContext) -> Language:

@@ -123,7 +123,8 @@ class Planner:
         tools = [tool for tool in tools if _asked_for(tool, text)]
         names = {tool.name for tool in tools}
         examples = self._examples.like(text, names, world.now, _EXAMPLES) if self._use.examples else ()
-        told = await told_of(self._profile, text, world.user, talk=not tools)
+        acts = bool(tools) and self._shortlist.relevance(text) >= _TALKLIKE
+        told = await told_of(self._profile, text, world.user, talk=not tools, acts=acts)
         system = prompt.system(self._name, world.user, world.skills, world.now, told.digest)
         chat = prompt.messages(system, history, examples, text, told.earlier)
         grammar = step_grammar(tools, world.skills, masked, world.user) if self._use.grammar else None
