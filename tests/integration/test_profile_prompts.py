@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from assistant.models import Completion
+from assistant.models import Completion, Label
 from tests.support.profiles import SlowEmbedder
 from tests.support.talk import USER, Talk, talking
 
@@ -78,3 +78,16 @@ async def test_sentence_models_that_are_being_loaded_delay_no_reply(talk: Talk) 
     loading.loaded.set()
     await asyncio.gather(*recall._asking)
     assert loading.asked  # what was begun goes on: the next question finds the models loaded
+
+
+async def test_what_the_model_takes_from_the_profile_is_marked_where_it_would_reach_somebody(talk: Talk) -> None:
+    asked = "shoot Anna Schmidt a line, running late for dinner tonight, sorry"
+    line = 'act: email.send(to="Anna Schmidt", body="running late for dinner tonight{}")'
+    await talk.say("I'm allergic to peanuts, they make me ill.")
+    for more, marked in (("", False), (", allergic to peanuts", True)):
+        talk.model._replies.says = line.format(more)  # type: ignore[union-attr]
+        events = await talk.say(asked, session=f"s{marked}")
+        [wanted] = [event.approval for event in events if event.type == "approval-wanted"]
+        origin = wanted.action.origins["body"]
+        assert (origin.label is Label.USER, origin.readers) == ((False, ()) if marked else (True, None))
+        assert ("anna.schmidt@example.org" in wanted.action.leaks) is marked
