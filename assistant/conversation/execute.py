@@ -377,7 +377,7 @@ def _leaks(
         return tuple(sorted(work.evidence.planted(texts))) if work.evidence.tainted else ()
     content = [origin for name, origin in origins.items() if name not in declaration.reaches]
     readers = join(content).readers if content else None
-    unseen = set() if readers is None else reached - set(readers)
+    unseen = set[str]() if readers is None else set(reached - set(readers))
     if declaration.egress and any(one.label is Label.PROFILE and one.readers == () for one in content):
         unseen.add(tool.skill)  # who is asked learns it
     hosts = {host for text in texts for host in work.evidence.hosts(text)}
