@@ -204,8 +204,17 @@ async def _profile(
 ) -> KeptProfile:
     embedder = Embeddings(paths, models, folders=[paths.data / "profile"], idle_s=_MODELS_IDLE_S)
     stack.push_async_callback(embedder.aclose)
-    folder = paths.data / "profile"
-    profile = KeptProfile(db, clock, folder, embedder, running, model=engine, learn=wanted.learn, never=wanted.never)
+    profile = KeptProfile(
+        db,
+        clock,
+        paths.data / "profile",
+        embedder,
+        running,
+        model=engine,
+        learn=wanted.learn,
+        never=wanted.never,
+        forgotten=engine.clear if engine else lambda: None,
+    )
     await keep_running(stack, profile.run, "profile")
     if profile.reader is not None:
         await keep_running(stack, profile.reader.run, "reader")
@@ -267,18 +276,19 @@ async def _watch(
 
 
 def _planner(
-    model: LanguageModel, skills: Skills, sentences: Sentences, config: Config, switches: Switches, kept: Kept
+    contexts: Contexts, skills: Skills, sentences: Sentences, config: Config, switches: Switches, kept: Kept
 ) -> Planner:
     examples = Examples([bundled_sentences().with_name("examples.jsonl"), *skills.example_files()], skills, kept)
     return Planner(
-        model,
+        contexts.model,
         Shortlist(skills.tools(), lambda: sentences.examples, examples.by_tool, kept),
         examples,
-        Extractor(model, skills),
+        Extractor(contexts.model, skills),
         name=config.assistant.name,
         size=config.conversation.shortlist,
         max_tokens=config.engine.max_output_tokens,
         switches=switches,
+        profile=contexts.profile,
     )
 
 
@@ -299,7 +309,7 @@ def _conversation(
     sentences = Sentences([bundled_sentences(), *skills.sentence_files()], skills.planned, kept)
     return Conversation(
         sentences=sentences,
-        planner=planner or _planner(contexts.model, skills, sentences, config, switches, kept),
+        planner=planner or _planner(contexts, skills, sentences, config, switches, kept),
         executor=Executor(
             skills=skills, contexts=contexts, approvals=approvals, sessions=sessions, audit=audit, limits=limits
         ),

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from assistant.events import Event
 from assistant.knowledge import Evidence, Fact, Recalled
-from assistant.models import Approval, Chunk, Completion, Notice, Operation, Receipt, Turn, UserContext
+from assistant.models import Approval, Chunk, Completion, Language, Notice, Operation, Receipt, Turn, UserContext
 from assistant.remote import Account, Credential
 from assistant.vectors import Nearest
 
@@ -314,6 +314,18 @@ class Profile(Protocol):
 
     async def recall(self, query: str, *, limit: int = 10) -> Sequence[Recalled]:
         """What was said that answers a question, best first."""
+        ...
+
+    def digest(self, language: Language, *, private: bool) -> str:
+        """The foremost of what is known in at most 370 tokens, a line a fact, for prompts; empty where nothing is.
+
+        The same bytes until one of these facts changes. Without `private` it may leave the device.
+        """
+        ...
+
+    async def earlier(self, text: str, *, talk: bool) -> Sequence[str]:
+        """The user's own earlier words that a reply to `text` should know, best first; at once, and without a language
+        model. None where neither anything is to be chosen or proposed nor the text is small talk (`talk`)."""
         ...
 
     def take_back(self, source: str) -> Sequence[Fact]:

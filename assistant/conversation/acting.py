@@ -64,7 +64,7 @@ class Acting:
         Raises SkillFailed, PolicyDenied; where what was read wanted something more, the reply tells that instead.
         """
         self._paused.pop(record.turn.session, None)
-        work = self._executor.begin(record.turn, record.language, record.said, step)
+        work = self._executor.begin(record.turn, record.language, record.said, step, record.told)
         async for event in self._on(_Rest(work, step), record):
             yield event
 

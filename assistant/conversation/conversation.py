@@ -170,7 +170,7 @@ class Conversation:
                 heard.text, heard.masked, heard.world, heard.language, history, priority
             ):
                 if isinstance(piece, Planned):
-                    step = settled(piece.step, heard)
+                    step, record.told = settled(piece.step, heard), piece.told
                     if piece.replaces and step.kind == "call":
                         await self.executor.withdraw(turn.session, heard.language)
                 else:

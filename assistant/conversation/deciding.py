@@ -78,7 +78,9 @@ class Decider:
         if half is None or not self._planner.acts(half.other):
             return None
         other = await self._alone(half.other, world, priority)
-        return Planned(half.with_other(other.step), other.usage) if other.step.kind in ("call", "ask") else None
+        if other.step.kind not in ("call", "ask"):
+            return None
+        return Planned(half.with_other(other.step), other.usage, told=other.told)
 
     async def _two(self, masked: Masked, world: World, priority: Priority) -> Planned | None:
         """Two requests, each a sentence of its own, the second of which does not lean on the first."""
@@ -89,7 +91,7 @@ class Decider:
         first, second = [await self._alone(part, world, priority) for part in parts]
         if any(one.step.kind not in ("call", "ask") for one in (first, second)):
             return None
-        return Planned(joined([first.step, second.step]), second.usage)
+        return Planned(joined([first.step, second.step]), second.usage, told=(*first.told, *second.told))
 
     async def _alone(self, text: str, world: World, priority: Priority) -> Planned:
         """The step of a part, without the turns before it."""

@@ -14,6 +14,7 @@ from collections.abc import Collection, Iterator, Sequence
 from functools import partial
 from typing import Any
 
+from assistant.conversation.personal import tongue_of
 from assistant.conversation.references import refers, resolved
 from assistant.conversation.sessions import Sessions
 from assistant.conversation.work import Work
@@ -76,11 +77,16 @@ class Executor:
         self._clock = contexts.clock
         self._text = contexts.catalogue.text
 
-    def begin(self, turn: Turn, language: Language, said: str, step: Step) -> Work:
-        """The state of a turn whose calls are about to run: what it may do is fixed here, before anything is read."""
+    def begin(self, turn: Turn, language: Language, said: str, step: Step, told: Sequence[str] = ()) -> Work:
+        """The state of a turn whose calls are about to run: what it may do is fixed here, before anything is read.
+
+        `told` is what of the profile the model had before it; its digest counts in any case: a step may have waited.
+        """
         pays = any(self._skills.has(one.tool) and self._effect(one) == "money" for one in step.planned)
         payees = self._limits.payees() if pays else frozenset[str]()  # all payments ever: read only where it matters
-        evidence = Evidence(said, self._contexts.user(), language, payees)
+        user, profile = self._contexts.user(), self._contexts.profile
+        known = {profile.digest(tongue_of(user), private=True), *told} - {""} if profile else set(told)
+        evidence = Evidence(said, user, language, payees, told=sorted(known))
         if step.via == "intent":
             evidence.shown = self._sessions.shown(turn.session)
         return Work(turn, language, evidence, Mandate(turn.id, merged([self._grant(one) for one in step.planned])))
@@ -371,7 +377,9 @@ def _leaks(
         return tuple(sorted(work.evidence.planted(texts))) if work.evidence.tainted else ()
     content = [origin for name, origin in origins.items() if name not in declaration.reaches]
     readers = join(content).readers if content else None
-    unseen = set() if readers is None else reached - set(readers)
+    unseen = set[str]() if readers is None else set(reached - set(readers))
+    if declaration.egress and any(one.label is Label.PROFILE and one.readers == () for one in content):
+        unseen.add(tool.skill)  # who is asked learns it
     hosts = {host for text in texts for host in work.evidence.hosts(text)}
     return tuple(sorted(unseen | hosts))
 

@@ -34,6 +34,7 @@ from assistant.conversation.grounding import (
     trimmed,
     unnamed,
 )
+from assistant.conversation.personal import told_of
 from assistant.conversation.phrases import bids_remember, takes_away
 from assistant.conversation.referring import TAKING
 from assistant.conversation.sessions import Exchange
@@ -41,7 +42,7 @@ from assistant.conversation.shortlist import Shortlist, terms
 from assistant.conversation.spans import Masked
 from assistant.conversation.work import Work
 from assistant.models import Call, Completion, Message, Priority, Step, Usage
-from assistant.ports import LanguageModel
+from assistant.ports import LanguageModel, Profile
 from assistant.skillkit.loader import Tool
 from assistant.skillkit.schema import Argument
 from assistant.streams import closing
@@ -68,6 +69,8 @@ class Planned:
     """None where no model was asked."""
     replaces: bool = False
     """Whether it is what was done before with a change, which is taken back first."""
+    told: tuple[str, ...] = ()
+    """What of the profile the model had before it."""
 
     @classmethod
     def free(cls, step: Step | None) -> Planned | None:
@@ -89,6 +92,7 @@ class Planner:
         size: int,
         max_tokens: int,
         switches: Switches,
+        profile: Profile | None = None,
     ) -> None:
         self._model = model
         self._shortlist = shortlist
@@ -98,6 +102,7 @@ class Planner:
         self._size = size
         self._max_tokens = max_tokens
         self._use = switches
+        self._profile = profile
 
     @property
     def ready(self) -> bool:
@@ -118,8 +123,10 @@ class Planner:
         tools = [tool for tool in tools if _asked_for(tool, text)]
         names = {tool.name for tool in tools}
         examples = self._examples.like(text, names, world.now, _EXAMPLES) if self._use.examples else ()
-        system = prompt.system(self._name, world.user, world.skills, world.now)
-        chat = prompt.messages(system, history, examples, text)
+        acts = bool(tools) and self._shortlist.relevance(text) >= _TALKLIKE
+        told = await told_of(self._profile, text, world.user, talk=not tools, acts=acts)
+        system = prompt.system(self._name, world.user, world.skills, world.now, told.digest)
+        chat = prompt.messages(system, history, examples, text, told.earlier)
         grammar = step_grammar(tools, world.skills, masked, world.user) if self._use.grammar else None
         attempt = _Attempt()
         async for said in self._ask(chat, grammar, priority, attempt):
@@ -141,7 +148,7 @@ class Planner:
                 yield said
             second, still = self._read(again, masked, world, tools, before)
             step, attempt = (second, again) if not still or second.kind != "reply" else (step, attempt)
-        yield Planned(step, attempt.usage, replaces=attempt.amends)
+        yield Planned(step, attempt.usage, replaces=attempt.amends, told=told.texts)
 
     def _complete(
         self,

@@ -19,6 +19,8 @@ class Record:
         self.via: Via = "intent"
         self.said = turn.text
         """The user's words that arguments may come from: this turn, and the one it answers."""
+        self.told: tuple[str, ...] = ()
+        """What of the profile the model had before it when it decided."""
         self.data: object = None
         """What a reply without a call speaks of."""
         self.asked = False

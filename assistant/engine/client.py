@@ -25,7 +25,7 @@ from assistant.engine.probe import Crash, ProbeStore, Record, key, load_request,
 from assistant.engine.process import WorkerProcess, reach_of
 from assistant.engine.profiles import PROFILES
 from assistant.errors import Cancelled, EngineError, ModelMissing, WorkerDied
-from assistant.models import Chunk, Completion, Priority, TokenProbability, Usage, digest
+from assistant.models import Chunk, Completion, Priority, Usage, digest
 from assistant.paths import Paths
 
 log = logging.getLogger(__name__)
@@ -111,6 +111,13 @@ class Engine:
     async def restore(self, file: Path) -> int:
         """Take the key-value cache from a file. Raises EngineError where it is damaged or another model's."""
         return int((await self._result("restore", {"path": str(file)}))["tokens"])
+
+    def clear(self) -> None:
+        """Keep nothing of what was read: saved states go now, the worker's when it is free. No worker is started."""
+        for file in self.states.glob("*"):
+            file.unlink(missing_ok=True)
+        if self._worker is not None and self._worker.alive:
+            self._submit(Job("clear", {}))
 
     async def stats(self) -> dict[str, Any]:
         """The worker's figures: model, context, threads, profile, cached_tokens, tokens_per_s, rss (bytes).
@@ -222,8 +229,7 @@ class Engine:
                 self._current = None
                 self._state = "idle"
             if self._settings.idle_unload_s and not len(self._queue):
-                loop = asyncio.get_running_loop()
-                self._idle = loop.call_later(self._settings.idle_unload_s, self._unload_later)
+                self._idle = asyncio.get_running_loop().call_later(self._settings.idle_unload_s, self._unload_later)
 
     def _unload_later(self) -> None:
         if self._current is None:
@@ -273,11 +279,7 @@ class Engine:
                 job.give(message, last=True)
             return
         if message["type"] == "chunk":
-            job.tokens += message["tokens"]
-            job.logprobs += message["logprobs"]
-            if message["text"]:
-                job.emitted += len(message["text"])
-                job.give(Chunk(text=message["text"]))
+            job.wrote(message)
         elif message["type"] == "result":
             if job.preempted and message["finish"] == "cancelled" and not job.cancelled:
                 job.preempted = False
@@ -286,9 +288,7 @@ class Engine:
             usage = Usage(**message["usage"])
             if usage.decode_s > 0:
                 self._rate = usage.output_tokens / usage.decode_s
-            probabilities = tuple(TokenProbability(**item) for item in job.logprobs)
-            text, finish = message["text"], message["finish"]
-            job.give(Chunk(text=text, finish=finish, usage=usage, logprobs=probabilities), last=True)
+            job.ended(message, usage)
 
     async def _after_death(self, job: Job, death: WorkerDied) -> None:
         """Count the death, look whether the profile is to blame, wait a little. Raises where it is enough."""

@@ -7,7 +7,7 @@ import heapq
 from dataclasses import dataclass, field
 from typing import Any
 
-from assistant.models import Chunk, Priority
+from assistant.models import Chunk, Priority, TokenProbability, Usage
 
 _RANK = {priority: rank for rank, priority in enumerate(Priority)}
 
@@ -42,6 +42,20 @@ class Job:
         """Hand something to the caller."""
         self.finished = self.finished or last
         self.inbox.put_nowait(answer)
+
+    def wrote(self, message: dict[str, Any]) -> None:
+        """Take in a piece that the worker wrote."""
+        self.tokens += message["tokens"]
+        self.logprobs += message["logprobs"]
+        if message["text"]:
+            self.emitted += len(message["text"])
+            self.give(Chunk(text=message["text"]))
+
+    def ended(self, message: dict[str, Any], usage: Usage) -> None:
+        """Take in the worker's last word."""
+        probabilities = tuple(TokenProbability(**item) for item in self.logprobs)
+        text, finish = message["text"], message["finish"]
+        self.give(Chunk(text=text, finish=finish, usage=usage, logprobs=probabilities), last=True)
 
 
 class JobQueue:

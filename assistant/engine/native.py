@@ -195,6 +195,11 @@ class Model:
             count = 0
         del self._cached[count:]
 
+    def clear(self) -> None:
+        """Empty the cache and overwrite what it held."""
+        lib.llama_memory_clear(self._memory, True)
+        self._cached.clear()
+
     # --- state on disk
 
     def save(self, file: Path, identity: str) -> int:

@@ -38,6 +38,7 @@ class Worker(Server):
             "tokenize": self._tokenize,
             "save": self._save,
             "restore": self._restore,
+            "clear": self._clear,
             "stats": self._stats,
         }
 
@@ -116,6 +117,11 @@ class Worker(Server):
 
     def _restore(self, _number: int, message: frames.Message) -> dict[str, Any]:
         return {"tokens": self._loaded()[0].restore(Path(message["path"]), self._identity)}
+
+    def _clear(self, _number: int, _message: frames.Message) -> dict[str, Any]:
+        if self._model is not None:
+            self._model.clear()
+        return {}
 
     def _stats(self, _number: int, _message: frames.Message) -> dict[str, Any]:
         if self._model is None:

@@ -108,6 +108,19 @@ class FactBook:
         moment = utc(as_of)
         return self._rows("valid_from <= ? AND (valid_to IS NULL OR valid_to > ?)", moment, moment)
 
+    def foremost(self, kind: str, limit: int) -> list[Fact]:
+        """What holds of a kind: pinned, the user's own, the surest and then the newest first."""
+        rows = self._db.conn.execute(
+            f"SELECT f.*, {_EVIDENCES} FROM facts f WHERE kind = ? AND {_CURRENT} ORDER BY pinned DESC,"
+            " (subject != ''), confidence DESC, last_confirmed_at DESC, id LIMIT ?",
+            (kind, limit),
+        )
+        return [_fact(row) for row in rows]
+
+    def version(self) -> int:
+        """Another number after each change of any fact."""
+        return int(self._db.conn.execute("SELECT version FROM facts_version").fetchone()[0])
+
     def read_in(self, numbers: Iterable[int]) -> dict[int, tuple[Fact, ...]]:
         """Evidence → the facts that were read in it."""
         wanted = list(numbers)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -13,6 +13,8 @@ from assistant.errors import EngineError, NotFound, Rejected
 from assistant.failpoint import failpoint
 from assistant.knowledge import Change, Evidence, Fact, Recalled, Source, Statement
 from assistant.memory.asked import asked_for
+from assistant.memory.digest import Digest
+from assistant.memory.earlier import earlier_words
 from assistant.memory.evidence import EvidenceBook
 from assistant.memory.facts import FactBook
 from assistant.memory.forgetting import Forgetting
@@ -22,7 +24,7 @@ from assistant.memory.reading import Reader
 from assistant.memory.recall import ENOUGH, Recall
 from assistant.memory.stating import statements
 from assistant.memory.vectors import VectorFiles
-from assistant.models import Turn
+from assistant.models import Language, Turn
 from assistant.ports import Clock, Embedder, LanguageModel, Quiet
 from assistant.store import Database, transaction
 from assistant.store.index import fold
@@ -50,10 +52,12 @@ class KeptProfile:
         model: LanguageModel | None = None,
         learn: bool = True,
         never: Sequence[str] = (),
+        forgotten: Callable[[], None] = lambda: None,
     ) -> None:
         """`model` reads what the rules don't, in the background; without one it waits.
 
         Where `learn` is false, only what is asked to be remembered is; of words in `never` nothing ever is.
+        `forgotten` is called when something goes for good, for whoever may still hold what was made of it.
         """
         self._learn = learn
         self._never = [fold(word) for word in never]
@@ -61,6 +65,8 @@ class KeptProfile:
         self._clock = clock
         self._evidence = EvidenceBook(db)
         self._facts = FactBook(db, kinds())
+        self._digest = Digest(self._facts, kinds())
+        self._forgotten = forgotten
         self._vectors = VectorFiles(folder)
         self._recall = Recall(self._evidence, self._facts, self._vectors, embedder)
         self._embedder = embedder
@@ -191,6 +197,14 @@ class KeptProfile:
         """What was said that answers the query, best first; without the models by its words alone."""
         return await self._recall.find(query, limit)
 
+    def digest(self, language: Language, *, private: bool) -> str:
+        """The foremost of what is known, a line a fact, the same bytes until one of these changes."""
+        return self._digest.text(language, private=private)
+
+    async def earlier(self, text: str, *, talk: bool) -> list[str]:
+        """The user's own earlier words that a reply to `text` should know, best first."""
+        return await earlier_words(self._recall, text, talk=talk)
+
     # --- taking back and forgetting ------------------------------------------------------------------------------
 
     def take_back(self, batch: str) -> list[Fact]:
@@ -202,6 +216,7 @@ class KeptProfile:
             if number is not None and not self._facts.read_in([number]):
                 self._evidence.delete([number])
                 self._vectors.empty([number])
+        self._let_go()
         return gone
 
     def pin(self, fact: str, pinned: bool) -> Fact:
@@ -213,7 +228,14 @@ class KeptProfile:
     async def forget(self, facts: Sequence[str]) -> int:
         """Remove facts for good, with the words that state them and everything made of those. How many there were."""
         forgetting = Forgetting(self._db, self._evidence, self._facts, self._vectors)
-        return await forgetting.forget(facts)
+        count = await forgetting.forget(facts)
+        self._let_go()
+        return count
+
+    def _let_go(self) -> None:
+        """What was made of facts for prompts goes too."""
+        self._digest.clear()
+        self._forgotten()
 
     def expire(self, keep_days: int) -> int:
         """Delete words older than `keep_days` (0 keeps all) that state nothing which is known; how many there were."""

@@ -8,11 +8,14 @@ No language model is asked.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from functools import cache
 from itertools import zip_longest
+from typing import Any
 
 from ruamel.yaml import YAML
 
@@ -58,13 +61,15 @@ class Recall:
         self._facts = facts
         self._vectors = vectors
         self._embedder = embedder
+        self._asking: set[asyncio.Future[dict[str, list[Leg]]]] = set()
 
-    async def find(self, query: str, limit: int) -> list[Recalled]:
-        """What answers the query, best first; without the embedding models by its words alone.
+    async def find(self, query: str, limit: int, *, patience_s: float | None = None) -> list[Recalled]:
+        """What answers the query, best first; of several questions in one, what answers each in turn.
 
-        Of several questions in one, what answers each in turn.
+        Without the embedding models, and where these take longer than `patience_s` in all, by its words alone.
         """
-        asked = [await self._ranked(part) for part in questions_in(query)]
+        ends = None if patience_s is None else time.monotonic() + patience_s
+        asked = [await self._ranked(part, ends) for part in questions_in(query)]
         found: dict[int, Candidate] = {}
         for place in zip_longest(*asked):
             for one in place:
@@ -72,13 +77,14 @@ class Recall:
                     found.setdefault(one.number, one)
         return self._told(list(found.values())[:limit])
 
-    async def _ranked(self, query: str) -> list[Candidate]:
-        """All that may answer one question, best first."""
+    async def _ranked(self, query: str, ends: float | None) -> list[Candidate]:
+        """All that may answer one question, best first; the models have until `ends` (monotonic, s)."""
         advice, asked = asks_for_advice(query), family(query)
         words = self._evidence.search(query, _WORDS)
         alike = self._evidence.search_concepts(query, _WORDS)
         near = self._evidence.neighbours({*words, *alike, *(self._facts.guides(_GUIDING) if advice else ())}, REACH)
-        legs = await self._legs(query, {*near, *(one.number for around in near.values() for one in around)})
+        among = {*near, *(one.number for around in near.values() for one in around)}
+        legs = await self._soon(self._legs(query, among), ends)
         hits = {hit.slot for of_family in legs.values() for leg in of_family for hit in leg.best}
         near |= self._evidence.neighbours(hits - near.keys(), REACH)
         heads = self._evidence.heads(near)
@@ -129,6 +135,15 @@ class Recall:
         return [
             Recalled(evidence=found[one.number], score=one.score, facts=facts.get(one.number, ())) for one in ranked
         ]
+
+    async def _soon(self, asked: Coroutine[Any, Any, dict[str, list[Leg]]], ends: float | None) -> dict[str, list[Leg]]:
+        """What was asked for, or nothing where it takes longer; it is not cancelled then: the models are being loaded,
+        and the next question will find them."""
+        task = asyncio.ensure_future(asked)
+        self._asking.add(task)
+        task.add_done_callback(self._asking.discard)
+        done, _ = await asyncio.wait({task}, timeout=None if ends is None else max(ends - time.monotonic(), 0))
+        return task.result() if done else {}
 
     async def _legs(self, query: str, among: Iterable[int]) -> dict[str, list[Leg]]:
         """What the models find near, by the family that it is written in; nothing where they are not there or fail."""

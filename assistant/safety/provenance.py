@@ -14,13 +14,21 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from assistant.models import Label, Observation, Origin, Person, UserContext
+from assistant.store.index import segment
 from assistant.values.exact import Exact, account, address, amount, exact, fold, host, url
 
 _MODEL = Origin(label=Label.UNTRUSTED, source="model", readers=())
 _USER = Origin(label=Label.USER)
+_PROFILE = Origin(label=Label.PROFILE, source="profile", readers=())
 _ID = ("id", "ids")
 MONEY, TIMES = "money", ("date", "datetime", "duration")
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d)?\S{0,6})?")
+_WORD = 4
+_COMMON = frozenset(
+    "about also been from have here just like more much only other over some than that their them then there they this"
+    " user very want wants well were what when where which will with would your 用户".split()
+)
+"""Words of four letters or more that tell nothing of anybody."""
 _SHORT = 12
 """A shorter text of digits and letters may stand anywhere by accident."""
 
@@ -58,13 +66,17 @@ class Evidence:
     """Accounts and names that were paid before."""
     shown: Collection[str] = ()
     """What earlier turns showed, where code has picked from it by the user's words ("the second one")."""
+    told: Sequence[str] = ()
+    """What of the profile the model had before it: the user's own, and nobody else's to read."""
     seen: list[_Seen] = field(default_factory=list)
     _said: Exact = field(init=False)
+    _told: _Seen = field(init=False)
     _texts: dict[str, Exact] = field(default_factory=dict)
     """What stands in the texts of this turn's calls, read once."""
 
     def __post_init__(self) -> None:
         self._said = exact(self.said, spoken=self.locale)
+        self._told = _Seen(_PROFILE, frozenset(), exact("\n".join(self.told)))
 
     def read(self, observation: Observation) -> None:
         """Something was read: from now on values may come from it."""
@@ -103,11 +115,19 @@ class Evidence:
         """The origin of what was decided from the user's words, before anything was read.
 
         LIS for Lisbon, a fact in other words: it is the user's, unless it decides who is reached or how much is paid,
-        or holds an account, an address or a link that the user did not say.
+        or holds an account, an address or a link that the user did not say. What has words of the profile in it that
+        were not said now is for the user alone to read.
         """
         origin = self.trace(name, value, kind)
         strict = matters or kind == MONEY or name.rpartition("_")[2] in _ID
-        return origin if origin.label is not Label.UNTRUSTED or strict or self.planted([str(value)]) else _USER
+        if origin.label is not Label.UNTRUSTED or strict or self.planted([str(value)]):
+            return origin
+        return _PROFILE if self._draws(str(value)) else _USER
+
+    def _draws(self, text: str) -> bool:
+        """Whether words of the profile stand in it that the user did not say now."""
+        own = _words(text) - _words(self.said)
+        return bool(own and any(own & _words(one) for one in self.told))
 
     def holds(self, value: Any, kind: str) -> bool:
         """Whether one thing that was read holds the value, each of its kind: what a model copied may be made up."""
@@ -204,9 +224,15 @@ class Evidence:
         if found:
             return join(Origin(label=Label.UNTRUSTED, source=one.source, readers=one.readers) for one in found)
         if not self.seen:
-            return _MODEL
+            return _PROFILE if holds(self._told) else _MODEL
         every = join(one.origin for one in self.seen)
         return Origin(label=Label.UNTRUSTED, source=every.source, readers=every.readers)
+
+
+def _words(text: str) -> set[str]:
+    """The words of a text that say something, and pairs of Chinese characters."""
+    words, _ = segment(text)
+    return {word for word in words if not word.isascii() or len(word) >= _WORD or word.isdigit()} - _COMMON
 
 
 def _never(seen: _Seen) -> bool:

@@ -2,7 +2,8 @@
 
 `--data` names a folder in the layout of the development data; a part that is absent gives null. `--only` chooses parts,
 `--most N` takes so many conversations or questions of each. Every turn goes through the product's own write path, and
-every question through its own search, with one configuration for all.
+every question through its own search, with one configuration for all. `--only lift --model NAME` asks a language model,
+which takes an hour or more, and is not done unless it is asked for.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
+from assistant.errors import EngineError
 from bench.form import argument_parser, report
-from bench.memory import extracting, recalling, replaying, speed
+from bench.memory import extracting, lifting, recalling, replaying, speed
 from bench.memory.home import Workshop, workshop
 
 _PUBLIC: dict[str, tuple[str, Callable[[Workshop, Path, int], Awaitable[recalling.Figures]]]] = {
@@ -21,6 +23,13 @@ _PUBLIC: dict[str, tuple[str, Callable[[Workshop, Path, int], Awaitable[recallin
     "prefeval": ("prefeval", recalling.of_prefeval),
     "memdaily": ("memdaily", recalling.of_memdaily),
     "beam": ("beam100k", recalling.of_beam),
+    "lift": ("prefeval", lifting.measured),
+}
+_OWN: dict[str, Callable[[Workshop, int], Awaitable[recalling.Figures]]] = {
+    "pairs": recalling.of_pairs,
+    "turns": extracting.measured,
+    "month": replaying.measured,
+    "speed": speed.measured,
 }
 _FIGURES = {
     "locomo": ("locomo_r10", "locomo_session_r10"),
@@ -28,9 +37,10 @@ _FIGURES = {
     "memdaily": ("memdaily_r5", "memdaily_r5_of_five"),
     "beam": ("beam_updated_first", "beam_both_sides", "abstain", "abstain_false"),
     "pairs": ("xling_top1",),
+    "lift": lifting.FIGURES,
     "turns": extracting.FIGURES,
     "month": replaying.FIGURES,
-    "speed": ("recall_p95_ms_20k", "recall_p95_ms_200k", "embed_p95_ms_20k", "embed_p95_ms_200k"),
+    "speed": speed.FIGURES,
 }
 _NOT_YET = ("forget_leaks",)
 """Figures that are promised and that this bench can't measure yet."""
@@ -39,9 +49,9 @@ _NOT_YET = ("forget_leaks",)
 def main() -> None:
     """Measure, report."""
     parser = argument_parser("memory", __doc__ or "")
-    parser.add_argument("--only", nargs="*", default=list(_FIGURES), choices=list(_FIGURES))
+    parser.add_argument("--only", nargs="*", default=[one for one in _FIGURES if one != "lift"], choices=list(_FIGURES))
     parser.add_argument("--most", type=int, default=0)
-    parser.add_argument("--model", default="", help="an installed model that reads turns and month beside the rules")
+    parser.add_argument("--model", default="", help="an installed model: reads turns and month, answers in lift")
     parser.add_argument("--threads", type=int, default=0, help="of that model; 0: as the product chooses")
     options = parser.parse_args()
     shop = workshop(options.model, options.threads)
@@ -56,25 +66,20 @@ async def _measured(
     notes = dict.fromkeys(figures, "not asked for") | dict.fromkeys(_NOT_YET, "this bench does not measure it yet")
     figures |= dict.fromkeys(_NOT_YET)
     async with making as shop:
+        if shop.model is None:
+            notes |= dict.fromkeys((*extracting.OF_THE_MODEL, *lifting.FIGURES), "--model names none")
         for part in only:
-            if part == "turns":
-                figures |= await extracting.measured(shop, most)
-                notes |= dict.fromkeys(extracting.OF_THE_MODEL, "rules alone: --model names one that reads besides")
-                continue
-            if part == "month":
-                figures |= await replaying.measured(shop, most)
-                continue
-            if part == "speed":
-                figures |= await speed.of_speed(shop)
-                continue
-            if part == "pairs":
-                figures |= await recalling.of_pairs(shop)
-                continue
-            folder, measure = _PUBLIC[part]
-            if data is None or not (data / folder).is_dir():
-                notes |= dict.fromkeys(_FIGURES[part], f"no folder {folder} under --data")
-                continue
-            figures |= await measure(shop, data / folder, most)
+            try:
+                if part in _OWN:
+                    figures |= await _OWN[part](shop, most)
+                    continue
+                folder, measure = _PUBLIC[part]
+                if data is None or not (data / folder).is_dir():
+                    notes |= dict.fromkeys(_FIGURES[part], f"no folder {folder} under --data")
+                    continue
+                figures |= await measure(shop, data / folder, most)
+            except EngineError as error:
+                notes |= dict.fromkeys(_FIGURES[part], str(error))
     return figures, {name: note for name, note in notes.items() if figures[name] is None}
 
 

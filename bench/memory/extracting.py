@@ -41,7 +41,7 @@ async def measured(shop: Workshop, most: int = 0) -> dict[str, float | int | Non
     kept, right, of_kind, asked, well_formed, seconds = 0, 0, 0, 0, 0, 0.0
     wanted, found = {"en": 0, "zh": 0}, {"en": 0, "zh": 0}
     for turn in turns[: most or None]:
-        with shop.home() as home:
+        with shop.home(shop.model) as home:
             home.hear(turn["id"], turn["text"], turn["lang"], NOW)
             if home.profile.reader is not None:
                 began = time.monotonic()
@@ -64,7 +64,7 @@ async def measured(shop: Workshop, most: int = 0) -> dict[str, float | int | Non
         "extract_recall_zh": found["zh"] / wanted["zh"],
         "extract_kind": of_kind / right if right else None,
         "extract_schema_valid": well_formed / asked if asked else None,
-        "extract_asked": asked if shop.reader else None,
+        "extract_asked": asked if shop.model else None,
         "extract_s": seconds / asked if asked else None,
     }
 

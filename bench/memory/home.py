@@ -66,27 +66,25 @@ class Workshop:
 
     models: Embeddings
     folder: Path
-    reader: LanguageModel | None = None
-    """Reads what was said in the background; None where rules alone shall."""
+    model: LanguageModel | None = None
+    """The language model that was asked for."""
 
     @contextmanager
-    def home(self) -> Iterator[Home]:
-        """An empty profile."""
+    def home(self, reader: LanguageModel | None = None) -> Iterator[Home]:
+        """An empty profile; `reader` reads in the background what was said, None where rules alone shall."""
         with tempfile.TemporaryDirectory(dir=self.folder) as made:
             base = Path(made)
             db = open_database(base / "assistant.db")
             try:
                 clock = FrozenClock(NOW)
-                yield Home(
-                    KeptProfile(db, clock, base / "profile", self.models, Calm(), model=self.reader), base, clock
-                )
+                yield Home(KeptProfile(db, clock, base / "profile", self.models, Calm(), model=reader), base, clock)
             finally:
                 db.close()
 
 
 @asynccontextmanager
 async def workshop(model: str = "", threads: int = 0) -> AsyncIterator[Workshop]:
-    """Start nothing yet; end the models' workers afterwards. `model` is an installed one that reads what was said."""
+    """Start nothing yet; end the models' workers afterwards. `model` is an installed language model."""
     with tempfile.TemporaryDirectory(prefix="bench-memory-") as made:
         base = Path(made)
         own = paths.Paths(base, base / "data", paths.find().models, base / "state", base / "run")

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 _TURN = re.compile(r"D:?(\d+):0*(\d+)")
+_OPTIONS = 4
 _INDEX = re.compile(r"\s*->->.*$", re.DOTALL)
 
 
@@ -111,6 +112,25 @@ def prefeval(folder: Path, turns: int) -> tuple[list[Preference], list[Said]]:
         if message["role"] == "user"
     ]
     return preferences, said[:turns]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A preference, a question that it bears on, and four answers of which the first keeps to it."""
+
+    preference: str
+    question: str
+    options: tuple[str, ...]
+
+
+def prefeval_choices(folder: Path) -> list[Choice]:
+    """The questions of all topics that have four answers, topic by topic."""
+    return [
+        Choice(one["preference"], one["question"], tuple(one["classification_task_options"]))
+        for file in sorted((folder / "mcq_options").glob("*.json"))
+        for one in _read(file)
+        if len(one["classification_task_options"]) == _OPTIONS
+    ]
 
 
 def beam(folder: Path) -> list[tuple[Talk, dict[str, list[dict[str, Any]]]]]:

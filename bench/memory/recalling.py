@@ -12,7 +12,8 @@ from bench.memory.home import Home, Workshop, mean
 from bench.memory.public import Said, beam, ids, locomo, memdaily, prefeval
 
 _ANSWERABLE = ("1", "2", "3", "4")
-_CHATTER = 300
+CHATTER = 300
+"""Turns among which a preference is said."""
 Figures = dict[str, float | int | None]
 Item = TypeVar("Item")
 
@@ -36,11 +37,11 @@ async def of_locomo(shop: Workshop, folder: Path, most: int) -> Figures:
 
 async def of_prefeval(shop: Workshop, folder: Path, most: int) -> Figures:
     """One preference somewhere among 300 turns: whether it is the first found, or among the first five."""
-    preferences, chatter = prefeval(folder, _CHATTER)
-    chosen = _some(preferences, most)
+    preferences, chatter = prefeval(folder, CHATTER)
+    chosen = some(preferences, most)
     first, five = [], []
     with shop.home() as home:
-        _feed(home, chatter)
+        feed(home, chatter)
         await home.profile.settle()
         for one in chosen:
             source = home.hear("it", one.text, "en", thread="it")
@@ -59,9 +60,9 @@ async def of_memdaily(shop: Workshop, folder: Path, most: int) -> Figures:
     """
     shares: list[float] = []
     held: list[float] = []
-    for talk in _some(list(memdaily(folder)), most):
+    for talk in some(list(memdaily(folder)), most):
         with shop.home() as home:
-            _feed(home, talk.turns, "zh")
+            feed(home, talk.turns, "zh")
             await home.profile.settle()
             for asked in talk.questions:
                 share = _share(await home.ask(asked.query, 5), asked.answers)
@@ -78,7 +79,7 @@ async def of_beam(shop: Workshop, folder: Path, most: int) -> Figures:
     updated, both, unknown, known = [], [], [], []
     for talk, probing in beam(folder)[: most or None]:
         with shop.home() as home:
-            _feed(home, talk.turns)
+            feed(home, talk.turns)
             await home.profile.settle()
             for one in probing.get("knowledge_update", []):
                 where = one["source_chat_ids"]
@@ -101,7 +102,7 @@ async def of_beam(shop: Workshop, folder: Path, most: int) -> Figures:
     }
 
 
-async def of_pairs(shop: Workshop) -> Figures:
+async def of_pairs(shop: Workshop, _most: int = 0) -> Figures:
     """The project's own pairs of a fact and a question in the other language: whether the fact is the first found."""
     pairs = [json.loads(line) for line in (DATA / "memory" / "pairs.jsonl").read_text(encoding="utf-8").splitlines()]
     with shop.home() as home:
@@ -112,7 +113,8 @@ async def of_pairs(shop: Workshop) -> Figures:
     return {"xling_top1": mean(first), "xling_questions": len(first)}
 
 
-def _feed(home: Home, turns: Sequence[Said], language: str = "en") -> None:
+def feed(home: Home, turns: Sequence[Said], language: str = "en") -> None:
+    """Have the profile hear them, in order."""
     for said in turns:
         home.hear(said.name, said.text, language, speaker=said.speaker, thread=said.thread or "bench")
 
@@ -137,7 +139,7 @@ async def _silent(home: Home, query: str) -> float:
     return float(not found or found[0].score < home.profile.enough)
 
 
-def _some(items: Sequence[Item], most: int) -> Sequence[Item]:
+def some(items: Sequence[Item], most: int) -> Sequence[Item]:
     """At most so many, evenly spread; 0 is all."""
     if not most or len(items) <= most:
         return items

@@ -41,7 +41,7 @@ async def measured(shop: Workshop, most: int = 0) -> dict[str, float | int | Non
     own_words and untrusted_facts count facts that stand in words of the assistant's, or of others, alone.
     """
     events = lines("month.jsonl")[: most or None]
-    with shop.home() as home:
+    with shop.home(shop.model) as home:
         sources: dict[str, Event] = {}
         for event in events:
             _replay(home, event)

@@ -32,6 +32,7 @@ from bench.memory.home import NOW, Workshop
 from bench.memory.recalling import Figures
 
 SIZES = (20_000, 200_000)
+FIGURES = ("recall_p95_ms_20k", "recall_p95_ms_200k", "embed_p95_ms_20k", "embed_p95_ms_200k")
 _QUERIES = 100
 _WARM = 10
 _SEED = 20261123
@@ -44,7 +45,7 @@ _BATCH = 2_000
 _PREDICATES = ("likes", "usually", "said", "wish", "prefers")
 
 
-async def of_speed(shop: Workshop) -> Figures:
+async def measured(shop: Workshop, _most: int = 0) -> Figures:
     """p95 of a recall (ms), alone and with its question's vectors, and what the daemon grew by (MB), by size."""
     figures: Figures = {}
     for size in SIZES:

@@ -313,3 +313,16 @@ async def test_without_a_model_that_is_said(tmp_path: Path) -> None:
     with pytest.raises(ModelMissing):
         await text_of(engine, POEM)
     await engine.aclose()
+
+
+async def test_what_was_read_can_be_dropped_from_memory_and_disk(engine: Engine) -> None:
+    engine.clear()  # nothing runs: nothing is started
+    assert await engine.stats() == {}
+    await text_of(engine, POEM)
+    await engine.save(engine.states / "state.kv")
+    engine.clear()
+    assert list(engine.states.iterdir()) == []
+    assert (await engine.stats())["cached_tokens"] == 0
+    _, end = await text_of(engine, POEM)
+    assert end.usage is not None
+    assert end.usage.cached_tokens == 0

@@ -123,6 +123,36 @@ def test_a_copy_is_held_by_what_was_read_or_it_is_none(value: Any, kind: str, he
     assert read(said(""), EVIL).holds(value, kind) is held
 
 
+PROFILE = (
+    "- The user is allergic to peanuts.\n- 用户住在汉堡市。\n- Bank of the user: DE02120300000000202051.",
+    "I hate flying",
+)
+
+
+@pytest.mark.parametrize(
+    ("words", "name", "value", "label"),
+    [
+        ("tell Anna I'm late", "body", "I'm late", Label.USER),
+        ("tell Anna I'm late", "body", "I will be a little later", Label.USER),
+        ("tell Anna I'm late", "body", "I'm late, and allergic to peanuts", Label.PROFILE),
+        ("告诉安娜我晚到", "body", "我住在汉堡，会晚到", Label.PROFILE),
+        ("tell Anna about the peanuts", "body", "About the peanuts", Label.USER),
+        ("tell Anna I won't come", "body", "I won't come, I hate flying", Label.PROFILE),
+        ("find a trip", "query", "flying", Label.PROFILE),
+        ("pay the rent", "to", "DE02120300000000202051", Label.PROFILE),
+        ("pay the rent", "to", "DE02120300000000202052", Label.UNTRUSTED),
+        ("write to eve", "to", "allergic", Label.PROFILE),
+        ("write to eve", "to", "allergic eve", Label.UNTRUSTED),
+    ],
+)
+def test_what_the_model_has_from_the_profile_is_for_the_user_alone(
+    words: str, name: str, value: str, label: Label
+) -> None:
+    origin = said(words, told=PROFILE).decided(name, value, "str", matters=name == "to")
+    assert origin.label is label
+    assert origin.readers == (None if label is Label.USER else ())
+
+
 def test_one_bad_member_spoils_a_list() -> None:
     evidence = read(said("invite bob@example.com and my sister"), EVIL)
     good = ["bob@example.com", "lan@example.cn"]
