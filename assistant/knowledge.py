@@ -12,8 +12,9 @@ Source = Literal["said", "wrote", "heard"]
 which never become a fact about the user."""
 
 
-What = Literal["added", "confirmed", "superseded", "ended", "pinned", "unpinned"]
-"""What became of a fact."""
+What = Literal["added", "confirmed", "superseded", "ended", "pinned", "unpinned", "folded", "gained", "joined"]
+"""What became of a fact. By a night: folded: it says the same as another, which counts for both. gained: another was
+folded into it. joined: whom it is about is called by another of their names."""
 
 
 class Evidence(Value):
@@ -60,6 +61,10 @@ class Fact(Value):
     recorded_at: datetime
     last_confirmed_at: datetime
     superseded_by: str | None = None
+    folded: bool = False
+    """It says the same as what superseded it, and holds as long as that does."""
+    review_at: datetime | None = None
+    """From then on it may well have changed; None is never."""
     pinned: bool = False
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from assistant.errors import EngineError, NotFound, Rejected
 from assistant.failpoint import failpoint
 from assistant.knowledge import Change, Evidence, Fact, Recalled, Source, Statement
 from assistant.memory.asked import asked_for
+from assistant.memory.consolidating import NIGHT, Nights
 from assistant.memory.evidence import EvidenceBook
 from assistant.memory.facts import FactBook
 from assistant.memory.forgetting import Forgetting
@@ -20,7 +21,7 @@ from assistant.memory.kinds import kinds
 from assistant.memory.recall import ENOUGH, Recall
 from assistant.memory.stating import statements
 from assistant.memory.vectors import VectorFiles
-from assistant.models import Turn
+from assistant.models import Person, Turn
 from assistant.ports import Clock, Embedder, Quiet
 from assistant.store import Database, transaction
 from assistant.store.index import fold
@@ -47,14 +48,19 @@ class KeptProfile:
         *,
         learn: bool = True,
         never: Sequence[str] = (),
+        people: Callable[[], Sequence[Person]] = tuple,
     ) -> None:
-        """Where `learn` is false, only what is asked to be remembered is; of words in `never` nothing ever is."""
+        """Where `learn` is false, only what is asked to be remembered is; of words in `never` nothing ever is.
+
+        `people` are the user's contacts: who is known by a part of a name is told by them.
+        """
         self._learn = learn
         self._never = [fold(word) for word in never]
         self._db = db
         self._clock = clock
         self._evidence = EvidenceBook(db)
         self._facts = FactBook(db, kinds())
+        self.nights = Nights(db, self._facts, kinds(), clock, quiet, people)
         self._vectors = VectorFiles(folder)
         self._recall = Recall(self._evidence, self._facts, self._vectors, embedder)
         self._embedder = embedder
@@ -151,7 +157,7 @@ class KeptProfile:
 
     def asked(self, query: str) -> list[Fact]:
         """The facts that a question asks for by their kind."""
-        return asked_for(query, self._facts.current(), kinds())
+        return asked_for(query, self._facts.current(), kinds(), self._facts.names())
 
     def tell(self, fact: Fact, language: str) -> str:
         """The fact as a sentence to the user, in English or Chinese."""
@@ -180,6 +186,9 @@ class KeptProfile:
     def take_back(self, batch: str) -> list[Fact]:
         """Undo what one source brought: what it added goes for good, what it changed is as before."""
         with transaction(self._db):
+            if batch.startswith(NIGHT):
+                self.nights.take_back(batch)
+                return []
             gone = self._facts.take_back(batch)
             number = self._evidence.numbered(batch)
             if number is not None and not self._facts.read_in([number]):
