@@ -39,6 +39,7 @@ from assistant.kept import Kept
 from assistant.lifetime import announce_ready, keep_running
 from assistant.locale import Catalogue
 from assistant.memory.keeper import KeptProfile
+from assistant.memory.nightly import keep_nightly
 from assistant.memory.users import UserFile
 from assistant.mending import DamageWatch, Mending
 from assistant.mending import start_again as start_again
@@ -139,7 +140,7 @@ async def assemble(
     announcer = Announcer(bus, DesktopNotifications(config.assistant.name) if config.notify.desktop else None)
     outbox = _outbox(ledger, config, clock, audit, bus, announcer, crew, catalogue, approvals, language)
     running = RunningTurns(bus, catalogue, clock)
-    profile = await _profile(paths, config.profile, models, db, clock, running, stack)
+    profile = await _profile(paths, config.profile, models, db, clock, running, users, stack)
     crew.contexts = contexts = Contexts(
         clock=clock,
         catalogue=catalogue,
@@ -183,7 +184,7 @@ async def assemble(
         bus=bus,
         profile=profile,
         survey=partial(survey, skills, paths, audit),
-        health=partial(health, started, skills, catalogue, language, engine, bus),
+        health=partial(health, started, skills, catalogue, language, engine, bus, lambda: profile.nights.last),
     )
 
 
@@ -199,12 +200,23 @@ async def _profile(
     db: Database,
     clock: Clock,
     running: RunningTurns,
+    users: Users,
     stack: AsyncExitStack,
 ) -> KeptProfile:
     embedder = Embeddings(paths, models, folders=[paths.data / "profile"], idle_s=_MODELS_IDLE_S)
     stack.push_async_callback(embedder.aclose)
-    profile = KeptProfile(db, clock, paths.data / "profile", embedder, running, learn=wanted.learn, never=wanted.never)
+    profile = KeptProfile(
+        db,
+        clock,
+        paths.data / "profile",
+        embedder,
+        running,
+        learn=wanted.learn,
+        never=wanted.never,
+        people=lambda: users.current().contacts,
+    )
     await keep_running(stack, profile.run, "profile")
+    await keep_running(stack, partial(keep_nightly, db, profile.nights), "nights")
     return profile
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     commands = help.group()
-    for function in (show, edit, why, pin, forget, history, undo):
+    for function in (show, edit, why, pin, forget, history, undo, tidy):
         commands.command(cls=Command)(function)
     app.add_typer(commands, name="profile", rich_help_panel="setup")
 
@@ -131,16 +131,34 @@ def history(context: typer.Context, as_json: bool = typer.Option(False, "--json"
     elif not found:
         shell.say("profile.nothing_learned")
     for one in [] if as_json else found:
-        shell.say(f"profile.change.{one['what']}", at=datetime.fromisoformat(one["at"]), fact=one["told"])
+        at, told = datetime.fromisoformat(one["at"]), one["told"]
+        shell.say(f"profile.change.{one['what']}", at=at, fact=told, other=one["other"], batch=one["batch"])
 
 
-def undo(context: typer.Context) -> None:
-    """Take back the newest change."""
+def tidy(context: typer.Context) -> None:
+    """Put together what says the same."""
     shell = shells.of(context)
 
     async def work() -> dict[str, Any]:
         async with shell.client() as client:
-            return await client.profile.undo()
+            return await client.profile.tidy()
+
+    done = shell.run(work())
+    if done["refused"]:
+        shell.say("profile.tidy_refused", count=done["refused"])
+    elif done["batch"]:
+        shell.say("profile.tidied", count=done["folded"] + done["joined"], batch=done["batch"])
+    else:
+        shell.say("profile.tidy_nothing")
+
+
+def undo(context: typer.Context, batch: str = typer.Argument("", metavar="[BATCH]")) -> None:
+    """Take back the newest change, or a night."""
+    shell = shells.of(context)
+
+    async def work() -> dict[str, Any]:
+        async with shell.client() as client:
+            return await client.profile.undo(batch)
 
     done = shell.run(work())
     if not done["batch"]:
@@ -188,9 +206,13 @@ def _whole(wanted: str, known: list[dict[str, Any]]) -> str:
 
 def _state(shell: Shell, fact: dict[str, Any]) -> str:
     """What is remarkable of it: until when it held, that it is pinned."""
+    if fact["folded"]:
+        return " " + shell.text("profile.is_folded")
     if fact["valid_to"]:
         since, until = (datetime.fromisoformat(fact[name]) for name in ("valid_from", "valid_to"))
         return " " + shell.text("profile.held", since=since, until=until)
+    if fact["due"]:
+        return " " + shell.text("profile.to_review", at=datetime.fromisoformat(fact["last_confirmed_at"]))
     return " " + shell.text("profile.is_pinned") if fact["pinned"] else ""
 
 

@@ -289,7 +289,7 @@ class FactBook:
         self._write(fact.id, valid_to=utc(until), superseded_by=newer)
 
     def _unfold(self, fact: Fact, batch: str) -> None:
-        """What was folded into a fact that goes stands for itself again; its own words go from what it was folded into."""
+        """What was folded into a fact that goes stands for itself again; where it was folded, its words go with it."""
         if fact.folded and fact.superseded_by:
             self._unground(fact.superseded_by, batch)
         rows = self._db.conn.execute("SELECT id FROM facts WHERE folded AND superseded_by = ?", (fact.id,)).fetchall()

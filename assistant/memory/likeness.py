@@ -33,7 +33,7 @@ def near(value: str) -> str:
 
 
 def kind_of(narrow: str, wide: str) -> bool:
-    """Whether `narrow` names a kind of `wide`: the same head with something before or after it ("brazil nuts", 红酒)."""
+    """Whether `narrow` names a kind of `wide`: the same head with more before or after it ("brazil nuts", 红酒)."""
     if _TURNS.search(fold(narrow)) or _TURNS.search(fold(wide)):
         return False
     long, short = _words(narrow), _words(wide)

@@ -64,6 +64,7 @@ ENDPOINTS = (
     Endpoint("POST", "/v1/profile/facts/{id}/forget", profile_endpoints.forget),
     Endpoint("POST", "/v1/profile/facts/{id}/pin", profile_endpoints.pin, wire.PinBody),
     Endpoint("GET", "/v1/profile/changes", profile_endpoints.changes),
+    Endpoint("POST", "/v1/profile/tidy", profile_endpoints.tidy),
     Endpoint("POST", "/v1/profile/undo", profile_endpoints.undo, wire.UndoneBody),
     Endpoint("GET", "/v1/audit", endpoints.audit),
     Endpoint("GET", "/v1/audit/verify", endpoints.verify_audit),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import Any
 
 from starlette.requests import Request
@@ -22,7 +23,8 @@ def _services(request: Request) -> Services:
 def _shown(request: Request, fact: Fact) -> dict[str, Any]:
     known = _services(request)
     told = known.profile.tell(fact, language(request, known.language))
-    return fact.model_dump(mode="json") | {"told": told}
+    due = fact.review_at is not None and fact.review_at <= known.clock.now()
+    return fact.model_dump(mode="json") | {"told": told, "due": due}
 
 
 async def facts(request: Request) -> Response:
@@ -58,8 +60,20 @@ async def changes(request: Request) -> Response:
     profile = _services(request).profile
     found = profile.changes()
     known = {fact.id: fact for fact in profile.facts(history=True)}
-    items = [one.model_dump(mode="json") | {"told": _shown(request, known[one.fact])["told"]} for one in found]
+
+    def told(fact: str | None) -> str:
+        return str(_shown(request, known[fact])["told"]) if fact in known else ""
+
+    items = [
+        one.model_dump(mode="json") | {"told": told(one.fact), "other": told(known[one.fact].superseded_by)}
+        for one in found
+    ]
     return answer({"items": items})
+
+
+async def tidy(request: Request) -> Response:
+    """Put together now what says the same, as each night does."""
+    return answer(asdict(await _services(request).profile.nights.consolidate()))
 
 
 async def undo(request: Request) -> Response:
