@@ -51,6 +51,7 @@ from assistant.ports import Clock, LanguageModel, Secrets, Users
 from assistant.resources import bundled
 from assistant.safety.approvals import Approvals
 from assistant.safety.audit import Audit
+from assistant.safety.deeds import AuditedDeeds
 from assistant.safety.limits import Limits
 from assistant.safety.outbox import SqlOutbox
 from assistant.safety.secrets import open_secrets
@@ -214,6 +215,7 @@ async def _profile(
         learn=wanted.learn,
         never=wanted.never,
         people=lambda: users.current().contacts,
+        deeds=AuditedDeeds(db),
     )
     await keep_running(stack, profile.run, "profile")
     await keep_running(stack, partial(keep_nightly, db, profile.nights), "nights")

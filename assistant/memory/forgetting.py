@@ -16,6 +16,7 @@ from assistant.knowledge import Evidence, Fact
 from assistant.memory.consolidating import forget_names
 from assistant.memory.evidence import EvidenceBook
 from assistant.memory.facts import FactBook
+from assistant.memory.habits import forget_uses
 from assistant.memory.kinds import kinds
 from assistant.memory.vectors import VectorFiles
 from assistant.store import Database, transaction
@@ -54,6 +55,7 @@ class Forgetting:
                 self._keep_rest(one, others)
             self._forget_turns(needles, said.values())
             forget_names(self._db, needles)
+            forget_uses(self._db, needles)
         failpoint("profile.forgotten")
         await scrub(self._db)
         return len(facts)

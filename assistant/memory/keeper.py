@@ -17,12 +17,13 @@ from assistant.memory.consolidating import NIGHT, Nights
 from assistant.memory.evidence import EvidenceBook
 from assistant.memory.facts import FactBook
 from assistant.memory.forgetting import Forgetting
+from assistant.memory.habits import KeptHabits, NoDeeds
 from assistant.memory.kinds import kinds
 from assistant.memory.recall import ENOUGH, Recall
 from assistant.memory.stating import statements
 from assistant.memory.vectors import VectorFiles
 from assistant.models import Person, Turn
-from assistant.ports import Clock, Embedder, Quiet
+from assistant.ports import Clock, Deeds, Embedder, Quiet
 from assistant.store import Database, transaction
 from assistant.store.index import fold
 
@@ -49,10 +50,12 @@ class KeptProfile:
         learn: bool = True,
         never: Sequence[str] = (),
         people: Callable[[], Sequence[Person]] = tuple,
+        deeds: Deeds | None = None,
     ) -> None:
         """Where `learn` is false, only what is asked to be remembered is; of words in `never` nothing ever is.
 
-        `people` are the user's contacts: who is known by a part of a name is told by them.
+        `people` are the user's contacts: who is known by a part of a name is told by them. `deeds` is the record that
+        habits are read from.
         """
         self._learn = learn
         self._never = [fold(word) for word in never]
@@ -60,6 +63,7 @@ class KeptProfile:
         self._clock = clock
         self._evidence = EvidenceBook(db)
         self._facts = FactBook(db, kinds())
+        self.habits = KeptHabits(db, clock, deeds or NoDeeds(), learn=learn, never=self._never)
         self.nights = Nights(db, self._facts, kinds(), clock, quiet, people)
         self._vectors = VectorFiles(folder)
         self._recall = Recall(self._evidence, self._facts, self._vectors, embedder)

@@ -23,7 +23,8 @@ _STATEMENTS = (
         slot TEXT NOT NULL,
         about TEXT NOT NULL,
         value TEXT NOT NULL,
-        at TEXT NOT NULL
+        at TEXT NOT NULL,
+        done INTEGER NOT NULL
     ) STRICT""",
     "CREATE INDEX habit_uses_by_slot ON habit_uses (tool, slot, id)",
     "CREATE INDEX habit_uses_by_operation ON habit_uses (operation)",
