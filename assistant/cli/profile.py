@@ -39,8 +39,9 @@ def show(
     file = shell.paths.profile_file
     user = read_user(file)[0] if file.exists() else None
     facts = _learned(shell, _moment(as_of), everything)
+    habits = _habits(shell) if facts is not None and not as_of else []
     if as_json:
-        shell.json((user.model_dump(mode="json") if user else {}) | {"facts": facts})
+        shell.json((user.model_dump(mode="json") if user else {}) | {"facts": facts, "habits": habits})
         return
     if user is not None:
         _show_file(shell, user)
@@ -52,6 +53,11 @@ def show(
         shell.say("profile.nothing_learned")
     for fact in facts or ():
         shell.line(f"{fact['id'][:6]}  {fact['told']}{_state(shell, fact)}")
+    if habits:
+        shell.line("")
+        shell.say("profile.habits")
+    for habit in habits:
+        shell.line(f"{habit['id'][:6]}  {habit['told']}")
 
 
 def why(
@@ -105,12 +111,16 @@ def forget(
 
     async def work() -> int:
         async with shell.client() as client:
-            known = await client.profile.facts(history=True)
+            habits = {str(one["id"]): one for one in await client.profile.habits()}
+            known = [*await client.profile.facts(history=True), *habits.values()]
             wanted = [str(one["id"]) for one in known] if everything else [_whole(one, known) for one in facts]
             if missing := [one for one in wanted if one not in {str(fact["id"]) for fact in known}]:
                 await client.profile.why(missing[0])  # the daemon refuses it before anything is forgotten
-            for one in wanted:
-                await client.profile.forget(one)
+            if everything:
+                await client.profile.forget_habit("all")
+                wanted = [one for one in wanted if one not in habits]
+            for one in dict.fromkeys(wanted):
+                await (client.profile.forget_habit(one) if one in habits else client.profile.forget(one))
             return len(wanted)
 
     shell.say("profile.forgotten", count=shell.run(work()))
@@ -182,6 +192,16 @@ def _learned(shell: Shell, as_of: datetime | None, everything: bool) -> list[dic
     except NotRunning:
         shell.note(shell.text("profile.not_running"))
         return None
+
+
+def _habits(shell: Shell) -> list[dict[str, Any]]:
+    """What is usually chosen."""
+
+    async def work() -> list[dict[str, Any]]:
+        async with shell.client() as client:
+            return await client.profile.habits()
+
+    return shell.run(work())
 
 
 def _moment(text: str) -> datetime | None:

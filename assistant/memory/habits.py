@@ -150,6 +150,13 @@ class KeptHabits:
                 (found.tool, found.slot, found.about, found.about),
             ).rowcount
 
+    def forget_all(self) -> int:
+        """Forget every habit, and what might have become one; how many rows that were."""
+        while self.catch_up():
+            pass
+        with transaction(self._db) as connection:
+            return connection.execute("DELETE FROM habit_uses").rowcount
+
     # --- inside --------------------------------------------------------------------------------------------------
 
     def _take(self, deed: Deed) -> None:

@@ -26,6 +26,7 @@ from assistant.models import Person, Turn
 from assistant.ports import Clock, Deeds, Embedder, Quiet
 from assistant.store import Database, transaction
 from assistant.store.index import fold
+from assistant.store.scrub import scrub
 
 _log = logging.getLogger(__name__)
 _BATCH = 16
@@ -210,6 +211,10 @@ class KeptProfile:
         """Remove facts for good, with the words that state them and everything made of those. How many there were."""
         forgetting = Forgetting(self._db, self._evidence, self._facts, self._vectors)
         return await forgetting.forget(facts)
+
+    async def scrub(self) -> None:
+        """Overwrite what the database file still holds of what was deleted."""
+        await scrub(self._db)
 
     def expire(self, keep_days: int) -> int:
         """Delete words older than `keep_days` (0 keeps all) that state nothing which is known; how many there were."""

@@ -64,6 +64,8 @@ ENDPOINTS = (
     Endpoint("POST", "/v1/profile/facts/{id}/forget", profile_endpoints.forget),
     Endpoint("POST", "/v1/profile/facts/{id}/pin", profile_endpoints.pin, wire.PinBody),
     Endpoint("GET", "/v1/profile/changes", profile_endpoints.changes),
+    Endpoint("GET", "/v1/profile/habits", profile_endpoints.habits),
+    Endpoint("POST", "/v1/profile/habits/{id}/forget", profile_endpoints.forget_habit),
     Endpoint("POST", "/v1/profile/tidy", profile_endpoints.tidy),
     Endpoint("POST", "/v1/profile/undo", profile_endpoints.undo, wire.UndoneBody),
     Endpoint("GET", "/v1/audit", endpoints.audit),

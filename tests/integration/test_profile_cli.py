@@ -94,3 +94,15 @@ def test_what_says_the_same_is_put_together_and_taken_apart_by_its_name(run: Run
     assert run("profile", "undo", batch[0]).exit_code == 0
     assert set(known(run)) == {"You like cats.", "You like cat."}
     assert "twice" in run("profile", "tidy").stdout
+
+
+def test_a_habit_is_shown_with_how_it_is_known_and_forgotten_for_good(run: Run, home: Home) -> None:
+    for item in ("nails", "screws", "glue"):
+        run("ask", f"add {item} to my hardwarezz list")
+    shown = run("profile", "show").stdout
+    told = re.search(r"(h\w{5})  To write a note down: which list, usually hardwarezz \(3 of 3 times\)", shown)
+    assert told, shown
+    assert "hardwarezz（3次中3次）" in run("--language", "zh", "profile", "show").stdout
+    assert run("profile", "forget", told[1]).exit_code == 0
+    assert "hardwarezz" not in run("profile", "show").stdout
+    assert run("profile", "forget", told[1]).exit_code != 0
