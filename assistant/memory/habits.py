@@ -128,7 +128,7 @@ class KeptHabits:
                 series.setdefault((row.tool, row.use.about), []).append(row.use.at)
         found = []
         for (tool, about), moments in series.items():
-            times = _times_due(moments, at)
+            times = times_due(moments, at)
             if times:
                 found.append(
                     Habit(
@@ -237,7 +237,7 @@ def _by_situation(tool: str, slot: str, uses: Sequence[Use]) -> list[Habit]:
     return []
 
 
-def _times_due(moments: Sequence[datetime], at: datetime) -> tuple[int, int] | None:
+def times_due(moments: Sequence[datetime], at: datetime) -> tuple[int, int] | None:
     """How often it was done at about this time on the last four such days, where that is nearly always."""
     today = at.date()
     if any(one.date() == today for one in moments):

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from bench.form import argument_parser, report
-from bench.memory import extracting, recalling
+from bench.memory import extracting, habits, recalling
 from bench.memory.home import Workshop, workshop
 
 _PUBLIC: dict[str, tuple[str, Callable[[Workshop, Path, int], Awaitable[recalling.Figures]]]] = {
@@ -28,6 +28,17 @@ _FIGURES = {
     "beam": ("beam_updated_first", "beam_both_sides", "abstain", "abstain_false"),
     "pairs": ("xling_top1",),
     "turns": ("extract_precision", "extract_recall_en", "extract_recall_zh"),
+    "habits": (
+        "habit_hit1",
+        "habit_hit1_mfu",
+        "habit_hit1_mru",
+        "habit_hit1_bucket",
+        "habit_hit1_bucket_mru",
+        "habit_recover_days",
+        "habit_recover_days_all",
+        "habit_false_suggestions_per_day",
+        "habit_right_suggestions_per_day",
+    ),
 }
 _NOT_YET = ("junk", "near_dup", "forget_leaks", "recall_p95_ms_20k", "recall_p95_ms_200k", "embed_p95_ms")
 """Figures that are promised and that this bench can't measure yet."""
@@ -51,6 +62,9 @@ async def _measured(data: Path | None, only: list[str], most: int) -> tuple[reca
         for part in only:
             if part == "turns":
                 figures |= extracting.measured()
+                continue
+            if part == "habits":
+                figures |= habits.measured()
                 continue
             if part == "pairs":
                 figures |= await recalling.of_pairs(shop)

@@ -12,7 +12,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from assistant.memory.choices import Use, ranked
+from assistant.memory.choices import Foresight, Use
+from assistant.memory.habits import times_due
 
 USERS, DAYS, DRIFT, NOISE = 30, 60, 30, 0.15
 _START = datetime(2026, 1, 5, tzinfo=UTC)
@@ -20,6 +21,10 @@ _OPTIONS = 5
 _WARM = 7
 """Days after which it is counted: nobody can know a stranger."""
 _HOURS = (8, 13, 19)
+_ACTS = 3
+_BACK = 0.9
+_DAILY = ("one", "part")
+"""Rules whose situations all come up every day: of the others a week shows each but once."""
 Predict = Callable[[Sequence[Use], datetime], str]
 _RULES: tuple[tuple[str, Callable[[datetime], object]], ...] = (
     ("one", lambda at: 0),
@@ -82,7 +87,100 @@ def by_bucket(past: Sequence[Use], at: datetime) -> str:
     return most_frequent([use for use in past if (use.at.weekday() >= 5, use.at.hour // 6) == bucket] or past, at)
 
 
-def ours(past: Sequence[Use], at: datetime) -> str:
-    """What the product says."""
-    order = ranked(past, at)
-    return order[0][0] if order else ""
+def by_recent_bucket(past: Sequence[Use], at: datetime) -> str:
+    """Baseline, a stronger one: what was chosen last in the same part of a workday or of a weekend."""
+    bucket = (at.weekday() >= 5, at.hour // 6)
+    return most_recent([use for use in past if (use.at.weekday() >= 5, use.at.hour // 6) == bucket] or past, at)
+
+
+_BASELINES: dict[str, Predict] = {
+    "mfu": most_frequent,
+    "mru": most_recent,
+    "bucket": by_bucket,
+    "bucket_mru": by_recent_bucket,
+}
+
+
+def measured(seed: int = 0) -> dict[str, float | int | None]:
+    """Hits of the next choice in percent, days until they are back after the change, false suggestions a day."""
+    every = simulated(seed)
+    ours = [(one, use, hit) for one in every for use, hit in _hits(one)]
+    figures: dict[str, float | int | None] = {"habit_hit1": _percent([hit for _, _, hit in ours])}
+    for name, predict in _BASELINES.items():
+        hits = [
+            predict(one.uses[:place], use.at) == use.value
+            for one in every
+            for place, use in enumerate(one.uses)
+            if _day(use.at) >= _WARM
+        ]
+        figures[f"habit_hit1_{name}"] = _percent(hits)
+    daily = [(use, hit) for one, use, hit in ours if one.rule in _DAILY]
+    figures["habit_recover_days"] = _recovered(daily)
+    figures["habit_recover_days_all"] = _recovered([(use, hit) for _, use, hit in ours])
+    return figures | _suggested(random.Random(seed))
+
+
+def _hits(series: Series) -> list[tuple[Use, bool]]:
+    """Whether each choice was foretold, once there was something to know."""
+    foresight, found = Foresight(), []
+    for use in series.uses:
+        order = foresight.ranked(use.at)
+        foresight.see(use)
+        if _day(use.at) >= _WARM:
+            found.append((use, bool(order) and order[0][0] == use.value))
+    return found
+
+
+def _recovered(hits: Sequence[tuple[Use, bool]]) -> int | None:
+    """Days after the change until the hits of a day are nine tenths of those in the ten days before it."""
+    before = _percent([hit for use, hit in hits if DRIFT - 10 <= _day(use.at) < DRIFT])
+    for day in range(DRIFT, DAYS):
+        if _percent([hit for use, hit in hits if _day(use.at) == day]) >= _BACK * before:
+            return day - DRIFT
+    return None
+
+
+def _suggested(dice: random.Random) -> dict[str, float | int | None]:
+    """What each user is reminded of: one thing a day at most; false where it is not done later that day."""
+    right = false = 0
+    for _ in range(USERS):
+        past: list[list[datetime]] = [[] for _ in range(_ACTS)]
+        acts = [(dice.randrange(7), dice.choice(_HOURS)) for _ in past]
+        for day in range(DAYS):
+            if day == DRIFT:
+                acts = [(dice.randrange(7), dice.choice(_HOURS)) for _ in past]
+            done = [_done(dice, day, *act) for act in acts]
+            told = _first_told(past, day)
+            right += told is not None and done[told] is not None
+            false += told is not None and done[told] is None
+            for own, at in zip(past, done, strict=True):
+                own += [] if at is None else [at]
+    return {
+        "habit_false_suggestions_per_day": round(false / (USERS * DAYS), 3),
+        "habit_right_suggestions_per_day": round(right / (USERS * DAYS), 3),
+    }
+
+
+def _done(dice: random.Random, day: int, weekday: int, hour: int) -> datetime | None:
+    """When an act is done on a day; with noise it is left out on its own day, and done on another one."""
+    at = _START + timedelta(days=day, hours=hour, minutes=dice.randrange(0, 40))
+    own = at.weekday() == weekday
+    return at if (dice.random() >= NOISE if own else dice.random() < NOISE / 6) else None
+
+
+def _first_told(past: Sequence[Sequence[datetime]], day: int) -> int | None:
+    """The act that is brought to mind first on a day, where one is."""
+    for hour in range(6, 23):
+        at = _START + timedelta(days=day, hours=hour)
+        for number, moments in enumerate(past):
+            if times_due(moments, at):
+                return number
+    return None
+
+
+def _day(at: datetime) -> int:
+    return (at - _START).days
+
+
+def _percent(hits: Sequence[bool]) -> float:
+    return round(100 * sum(hits) / len(hits), 1) if hits else 0.0
