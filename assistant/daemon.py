@@ -67,7 +67,7 @@ from assistant.store import Database, open_database
 from assistant.store.index import SqlIndex
 from assistant.store.restore import Restored, mend
 from assistant.store.scrub import keep_scrubbed
-from assistant.suggesting import Suggesting
+from assistant.suggesting import keep_suggesting
 
 _log = logging.getLogger(__name__)
 _APPROVAL_KEY = "approval-key"
@@ -167,8 +167,7 @@ async def assemble(
     )
     mending = Mending(paths.database, contexts, announcer, language, audit, approvals, outbox, sessions)
     await _watch(stack, mending, restored, damage)
-    suggesting = Suggesting(db, profile.habits, clock, running, announcer, catalogue, language, config.profile.suggest)
-    await keep_running(stack, suggesting.run, "habits")
+    await keep_suggesting(stack, db, profile.habits, contexts, announcer, language, config.profile.suggest)
     await _begin(stack, outbox, schedules, running, crew)
     return Services(
         clock=clock,

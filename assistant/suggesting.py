@@ -8,9 +8,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import datetime
 
+from assistant.lifetime import keep_running
 from assistant.locale import Catalogue
 from assistant.memory.habits import KeptHabits
 from assistant.memory.nightly import mark, put_mark
@@ -18,6 +20,7 @@ from assistant.models import Language, Notice
 from assistant.notify.announce import Announcer
 from assistant.ports import Clock, Quiet
 from assistant.safety.words import deed
+from assistant.skillkit.contexts import Contexts
 from assistant.store import Database
 
 _log = logging.getLogger(__name__)
@@ -76,3 +79,17 @@ class Suggesting:
             body=self.catalogue.text(self.language, "memory.habit.suggestion_body", **told),
             at=now,
         )
+
+
+async def keep_suggesting(
+    stack: AsyncExitStack,
+    db: Database,
+    habits: KeptHabits,
+    parts: Contexts,
+    announcer: Announcer,
+    language: Language,
+    wanted: bool,
+) -> None:
+    """Look beside everything else until `stack` is closed; where it is not `wanted`, to learn alone."""
+    looking = Suggesting(db, habits, parts.clock, parts.quiet, announcer, parts.catalogue, language, wanted)
+    await keep_running(stack, looking.run, "habits")

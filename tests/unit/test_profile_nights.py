@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from assistant.clock import FrozenClock
 from assistant.knowledge import Statement
+from assistant.memory import nightly
 from assistant.memory.consolidating import Night, Nights
 from assistant.memory.evidence import EvidenceBook
 from assistant.memory.facts import FactBook
@@ -278,6 +279,35 @@ def test_what_changed_since_a_night_is_left_as_it_is() -> None:
 def test_a_night_begins_at_three() -> None:
     assert night_of(datetime(2026, 3, 2, 2, 59, tzinfo=UTC)) == "2026-03-01"
     assert night_of(datetime(2026, 3, 2, 3, 0, tzinfo=UTC)) == "2026-03-02"
+
+
+async def test_there_is_one_night_a_day_and_none_while_somebody_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nightly, "_FIRST_S", 0.0)
+    monkeypatch.setattr(nightly, "_EVERY_S", 0.0)
+    book, calm = Book(), asyncio.Event()
+
+    class Busy(Calm):
+        async def wait(self) -> None:
+            await calm.wait()
+
+    book.nights.quiet = Busy()
+    book.say("likes", "cats")
+    book.say("likes", "cat")
+    work = asyncio.create_task(nightly.keep_nightly(book.db, book.nights))
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert len(book.known()) == 2
+    calm.set()
+    for _ in range(50):
+        await asyncio.sleep(0)
+    assert book.known() == [("", "cats")]
+    book.say("likes", "dogs")
+    book.say("likes", "dog")
+    for _ in range(50):
+        await asyncio.sleep(0)
+    assert len(book.known()) == 3
+    work.cancel()
+    await asyncio.gather(work, return_exceptions=True)
 
 
 WORDS = st.sampled_from(["cat", "cats", "the cat", "a black cat", "nuts", "brazil nuts", "nut", "猫", "一只猫", "黑猫"])
