@@ -135,8 +135,7 @@ async def assemble(
     skills = instead.skills or await _skills(
         paths, config, catalogue, stack, kept, World(secret=secrets.get, record=audit.record)
     )
-    users = instead.users or _users(paths, config, skills)
-    crew = Crew(skills, language)
+    users, crew = instead.users or _users(paths, config, skills), Crew(skills, language)
     schedules = SqlSchedules(db, clock, crew.fire)
     approvals = Approvals(ledger, clock, await key, config.approvals.expire_s, audit=audit)
     announcer = Announcer(bus, DesktopNotifications(config.assistant.name) if config.notify.desktop else None)
