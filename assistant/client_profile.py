@@ -50,6 +50,18 @@ class ProfileDoor:
         """What was learned and changed, newest first."""
         return list((await self._ask("GET", f"{_ROOT}/changes"))["items"])
 
+    async def habits(self) -> list[dict[str, Any]]:
+        """What is usually chosen (`knowledge.Habit`)."""
+        return list((await self._ask("GET", f"{_ROOT}/habits"))["items"])
+
+    async def forget_habit(self, habit: str) -> None:
+        """Forget a habit for good; `all` is every one."""
+        await self._ask("POST", f"{_ROOT}/habits/{quote(habit, safe='')}/forget")
+
+    async def tidy(self) -> dict[str, Any]:
+        """Put together what says the same: `{"batch": …, "folded": n, "joined": n, "refused": n}`."""
+        return dict(await self._ask("POST", f"{_ROOT}/tidy"))
+
     async def undo(self, batch: str = "") -> dict[str, Any]:
         """Take back what one source brought (without one: the newest change); `{"batch": …, "items": [gone …]}`."""
         return dict(await self._ask("POST", f"{_ROOT}/undo", body={"batch": batch}))

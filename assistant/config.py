@@ -84,6 +84,7 @@ class ProfileSettings(_Section):
 
     learn: bool = True
     never: list[str] = Field(default_factory=list)
+    suggest: bool = True
 
 
 class ApprovalSettings(_Section):

@@ -39,6 +39,7 @@ from assistant.kept import Kept
 from assistant.lifetime import announce_ready, keep_running
 from assistant.locale import Catalogue
 from assistant.memory.keeper import KeptProfile
+from assistant.memory.nightly import keep_nightly
 from assistant.memory.users import UserFile
 from assistant.mending import DamageWatch, Mending
 from assistant.mending import start_again as start_again
@@ -50,6 +51,7 @@ from assistant.ports import Clock, LanguageModel, Secrets, Users
 from assistant.resources import bundled
 from assistant.safety.approvals import Approvals
 from assistant.safety.audit import Audit
+from assistant.safety.deeds import AuditedDeeds
 from assistant.safety.limits import Limits
 from assistant.safety.outbox import SqlOutbox
 from assistant.safety.secrets import open_secrets
@@ -65,6 +67,7 @@ from assistant.store import Database, open_database
 from assistant.store.index import SqlIndex
 from assistant.store.restore import Restored, mend
 from assistant.store.scrub import keep_scrubbed
+from assistant.suggesting import keep_suggesting
 
 _log = logging.getLogger(__name__)
 _APPROVAL_KEY = "approval-key"
@@ -132,14 +135,13 @@ async def assemble(
     skills = instead.skills or await _skills(
         paths, config, catalogue, stack, kept, World(secret=secrets.get, record=audit.record)
     )
-    users = instead.users or _users(paths, config, skills)
-    crew = Crew(skills, language)
+    users, crew = instead.users or _users(paths, config, skills), Crew(skills, language)
     schedules = SqlSchedules(db, clock, crew.fire)
     approvals = Approvals(ledger, clock, await key, config.approvals.expire_s, audit=audit)
     announcer = Announcer(bus, DesktopNotifications(config.assistant.name) if config.notify.desktop else None)
     outbox = _outbox(ledger, config, clock, audit, bus, announcer, crew, catalogue, approvals, language)
     running = RunningTurns(bus, catalogue, clock)
-    profile = await _profile(paths, config.profile, models, engine, db, clock, running, stack)
+    profile = await _profile(paths, config.profile, models, engine, db, clock, running, users, stack)
     crew.contexts = contexts = Contexts(
         clock=clock,
         catalogue=catalogue,
@@ -164,6 +166,7 @@ async def assemble(
     )
     mending = Mending(paths.database, contexts, announcer, language, audit, approvals, outbox, sessions)
     await _watch(stack, mending, restored, damage)
+    await keep_suggesting(stack, db, profile.habits, contexts, announcer, language, config.profile.suggest)
     await _begin(stack, outbox, schedules, running, crew)
     return Services(
         clock=clock,
@@ -183,7 +186,7 @@ async def assemble(
         bus=bus,
         profile=profile,
         survey=partial(survey, skills, paths, audit),
-        health=partial(health, started, skills, catalogue, language, engine, bus),
+        health=partial(health, started, skills, catalogue, language, engine, bus, lambda: profile.nights.last),
     )
 
 
@@ -200,6 +203,7 @@ async def _profile(
     db: Database,
     clock: Clock,
     running: RunningTurns,
+    users: Users,
     stack: AsyncExitStack,
 ) -> KeptProfile:
     embedder = Embeddings(paths, models, folders=[paths.data / "profile"], idle_s=_MODELS_IDLE_S)
@@ -213,9 +217,12 @@ async def _profile(
         model=engine,
         learn=wanted.learn,
         never=wanted.never,
+        people=lambda: users.current().contacts,
+        deeds=AuditedDeeds(db),
         forgotten=engine.clear if engine else lambda: None,
     )
     await keep_running(stack, profile.run, "profile")
+    await keep_running(stack, partial(keep_nightly, db, profile.nights), "nights")
     if profile.reader is not None:
         await keep_running(stack, profile.reader.run, "reader")
     return profile

@@ -4,19 +4,28 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 from assistant import __version__
 from assistant.engine.client import Engine
 from assistant.events import Noticed
 from assistant.locale import Catalogue
+from assistant.memory.consolidating import Night
 from assistant.models import Language
 from assistant.notify.bus import EventBus
 from assistant.skillkit.loader import Skills
 
 
 def health(
-    started: float, skills: Skills, catalogue: Catalogue, language: Language, engine: Engine | None, bus: EventBus
+    started: float,
+    skills: Skills,
+    catalogue: Catalogue,
+    language: Language,
+    engine: Engine | None,
+    bus: EventBus,
+    night: Callable[[], Night] = Night,
 ) -> dict[str, Any]:
     """What `/healthz` says."""
     return {
@@ -30,6 +39,7 @@ def health(
             for event in bus.kept
             if isinstance(event, Noticed)
         ],
+        "night": asdict(night()),
         "skills": {
             "loaded": sorted(skills.loaded),
             "problems": [

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
+
+from pydantic import Field
 
 from assistant.models import Value
 
@@ -12,8 +14,9 @@ Source = Literal["said", "wrote", "heard"]
 which never become a fact about the user."""
 
 
-What = Literal["added", "confirmed", "superseded", "ended", "pinned", "unpinned"]
-"""What became of a fact."""
+What = Literal["added", "confirmed", "superseded", "ended", "pinned", "unpinned", "folded", "gained", "joined"]
+"""What became of a fact. By a night: folded: it says the same as another, which counts for both. gained: another was
+folded into it. joined: whom it is about is called by another of their names."""
 
 
 class Evidence(Value):
@@ -60,6 +63,10 @@ class Fact(Value):
     recorded_at: datetime
     last_confirmed_at: datetime
     superseded_by: str | None = None
+    folded: bool = False
+    """It says the same as what superseded it, and holds as long as that does."""
+    review_at: datetime | None = None
+    """From then on it may well have changed; None is never."""
     pinned: bool = False
 
 
@@ -85,6 +92,35 @@ class Change(Value):
     at: datetime
     what: What
     fact: str
+
+
+class Deed(Value):
+    """One entry of what the user had done through the assistant."""
+
+    what: Literal["meant", "done", "undone"]
+    operation: str
+    at: datetime
+    tool: str = ""
+    args: dict[str, Any] = Field(default_factory=dict)
+    """`meant` only: the arguments that the user named or that are known of them; none that was read elsewhere."""
+
+
+class Habit(Value):
+    """What the user usually chooses for an argument of a tool."""
+
+    id: str
+    tool: str
+    slot: str
+    """The argument."""
+    value: str
+    """As the tool takes it; a time of day is `T07:30`."""
+    times: int
+    of: int
+    """It was chosen so often out of so many times."""
+    about: str = ""
+    """What it is chosen for, where it is for one thing alone: whom, or what of."""
+    view: str = "always"
+    """The situation in which it is so: `workday`, `weekend`, `day0` (Monday), `morning`, `weekend.morning` …"""
 
 
 class Recalled(Value):

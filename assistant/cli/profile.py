@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     commands = help.group()
-    for function in (show, edit, why, pin, forget, history, undo):
+    for function in (show, edit, why, pin, forget, history, undo, tidy):
         commands.command(cls=Command)(function)
     app.add_typer(commands, name="profile", rich_help_panel="setup")
 
@@ -39,8 +39,9 @@ def show(
     file = shell.paths.profile_file
     user = read_user(file)[0] if file.exists() else None
     facts = _learned(shell, _moment(as_of), everything)
+    habits = _habits(shell) if facts is not None and not as_of else []
     if as_json:
-        shell.json((user.model_dump(mode="json") if user else {}) | {"facts": facts})
+        shell.json((user.model_dump(mode="json") if user else {}) | {"facts": facts, "habits": habits})
         return
     if user is not None:
         _show_file(shell, user)
@@ -52,6 +53,11 @@ def show(
         shell.say("profile.nothing_learned")
     for fact in facts or ():
         shell.line(f"{fact['id'][:6]}  {fact['told']}{_state(shell, fact)}")
+    if habits:
+        shell.line("")
+        shell.say("profile.habits")
+    for habit in habits:
+        shell.line(f"{habit['id'][:6]}  {habit['told']}")
 
 
 def why(
@@ -105,12 +111,16 @@ def forget(
 
     async def work() -> int:
         async with shell.client() as client:
-            known = await client.profile.facts(history=True)
+            habits = {str(one["id"]): one for one in await client.profile.habits()}
+            known = [*await client.profile.facts(history=True), *habits.values()]
             wanted = [str(one["id"]) for one in known] if everything else [_whole(one, known) for one in facts]
             if missing := [one for one in wanted if one not in {str(fact["id"]) for fact in known}]:
                 await client.profile.why(missing[0])  # the daemon refuses it before anything is forgotten
-            for one in wanted:
-                await client.profile.forget(one)
+            if everything:
+                await client.profile.forget_habit("all")
+                wanted = [one for one in wanted if one not in habits]
+            for one in dict.fromkeys(wanted):
+                await (client.profile.forget_habit(one) if one in habits else client.profile.forget(one))
             return len(wanted)
 
     shell.say("profile.forgotten", count=shell.run(work()))
@@ -131,16 +141,34 @@ def history(context: typer.Context, as_json: bool = typer.Option(False, "--json"
     elif not found:
         shell.say("profile.nothing_learned")
     for one in [] if as_json else found:
-        shell.say(f"profile.change.{one['what']}", at=datetime.fromisoformat(one["at"]), fact=one["told"])
+        at, told = datetime.fromisoformat(one["at"]), one["told"]
+        shell.say(f"profile.change.{one['what']}", at=at, fact=told, other=one["other"], batch=one["batch"])
 
 
-def undo(context: typer.Context) -> None:
-    """Take back the newest change."""
+def tidy(context: typer.Context) -> None:
+    """Put together what says the same."""
     shell = shells.of(context)
 
     async def work() -> dict[str, Any]:
         async with shell.client() as client:
-            return await client.profile.undo()
+            return await client.profile.tidy()
+
+    done = shell.run(work())
+    if done["refused"]:
+        shell.say("profile.tidy_refused", count=done["refused"])
+    elif done["batch"]:
+        shell.say("profile.tidied", count=done["folded"] + done["joined"], batch=done["batch"])
+    else:
+        shell.say("profile.tidy_nothing")
+
+
+def undo(context: typer.Context, batch: str = typer.Argument("", metavar="[BATCH]")) -> None:
+    """Take back the newest change, or a night."""
+    shell = shells.of(context)
+
+    async def work() -> dict[str, Any]:
+        async with shell.client() as client:
+            return await client.profile.undo(batch)
 
     done = shell.run(work())
     if not done["batch"]:
@@ -166,6 +194,16 @@ def _learned(shell: Shell, as_of: datetime | None, everything: bool) -> list[dic
         return None
 
 
+def _habits(shell: Shell) -> list[dict[str, Any]]:
+    """What is usually chosen."""
+
+    async def work() -> list[dict[str, Any]]:
+        async with shell.client() as client:
+            return await client.profile.habits()
+
+    return shell.run(work())
+
+
 def _moment(text: str) -> datetime | None:
     """The end of a day, or a moment, in the system's zone. Raises UsageProblem."""
     if not text:
@@ -188,9 +226,13 @@ def _whole(wanted: str, known: list[dict[str, Any]]) -> str:
 
 def _state(shell: Shell, fact: dict[str, Any]) -> str:
     """What is remarkable of it: until when it held, that it is pinned."""
+    if fact["folded"]:
+        return " " + shell.text("profile.is_folded")
     if fact["valid_to"]:
         since, until = (datetime.fromisoformat(fact[name]) for name in ("valid_from", "valid_to"))
         return " " + shell.text("profile.held", since=since, until=until)
+    if fact["due"]:
+        return " " + shell.text("profile.to_review", at=datetime.fromisoformat(fact["last_confirmed_at"]))
     return " " + shell.text("profile.is_pinned") if fact["pinned"] else ""
 
 

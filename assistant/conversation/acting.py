@@ -13,11 +13,13 @@ from assistant.conversation.deciding import Decider
 from assistant.conversation.execute import Executor
 from assistant.conversation.record import Record
 from assistant.conversation.sessions import Sessions
+from assistant.conversation.usual import in_order
 from assistant.conversation.work import Work
 from assistant.errors import AskAgain, AssistantError, PolicyDenied
 from assistant.events import ApprovalWanted, Event, ToolFinished, ToolStarted
 from assistant.locale import Catalogue
 from assistant.models import Approval, Call, Observation, Step
+from assistant.ports import Profile
 from assistant.safety.approvals import hidden, masked
 from assistant.safety.limits import recipient
 from assistant.skillkit.loader import Skills
@@ -48,7 +50,9 @@ class Acting:
         sessions: Sessions,
         catalogue: Catalogue,
         most: int,
+        profile: Profile | None = None,
     ) -> None:
+        self._profile = profile
         self._decider = decider
         self._executor = executor
         self._skills = skills
@@ -110,7 +114,8 @@ class Acting:
             try:
                 call = await self._decider.filled(planned, work)
                 outcome = await self._executor.run(call, work)
-            except AskAgain as question:
+            except AskAgain as asked:
+                question = in_order(asked, call.tool, self._profile, self._executor.now())
                 yield ToolFinished(turn=turn.id, session=turn.session, tool=call.tool, ok=True)
                 if set(question.missing[:1]) <= self._skills.tool(call.tool).schema.properties.keys():
                     self._sessions.ask(turn, self._interrupted(step, place, question))

@@ -30,6 +30,7 @@ from assistant.conversation.record import Record
 from assistant.conversation.rules import Heard, Rules, settled
 from assistant.conversation.sessions import Sessions
 from assistant.conversation.spans import abridged, mask
+from assistant.conversation.usual import as_usual, offered
 from assistant.errors import AskAgain, AssistantError, Cancelled, Rejected, SkillFailed
 from assistant.events import (
     ApprovalWanted,
@@ -82,7 +83,7 @@ class Conversation:
         self._rules = Rules(sentences, skills, sessions, self._help)
         self._decider = Decider(planner, self._rules, templates=templates)
         self.executor = executor
-        self._acting = Acting(self._decider, executor, skills, sessions, catalogue, settings.max_steps)
+        self._acting = Acting(self._decider, executor, skills, sessions, catalogue, settings.max_steps, profile)
         self._sessions = sessions
         self._approvals = approvals
         self._skills = skills
@@ -170,7 +171,7 @@ class Conversation:
                 heard.text, heard.masked, heard.world, heard.language, history, priority
             ):
                 if isinstance(piece, Planned):
-                    step, record.told = settled(piece.step, heard), piece.told
+                    step, record.told = self._as_usual(settled(piece.step, heard), heard), piece.told
                     if piece.replaces and step.kind == "call":
                         await self.executor.withdraw(turn.session, heard.language)
                 else:
@@ -209,7 +210,7 @@ class Conversation:
         if answered is not None and heard.question is not None:
             self._sessions.drop_question(record.turn.session)
             record.said = f"{heard.question.said}\n{record.said}"
-            return answered
+            return self._as_usual(answered, heard)
         decided = self._rules.decided(heard)
         if decided is None:
             return None
@@ -218,7 +219,13 @@ class Conversation:
         record.data = decided.data
         if decided.replaces and decided.step.kind == "call":
             await self.executor.withdraw(record.turn.session, heard.language)
-        return decided.step
+        return self._as_usual(decided.step, heard)
+
+    def _as_usual(self, step: Step, heard: Heard) -> Step:
+        """The step with what the user asked to be as usual."""
+        if self._profile is None or heard.wanted is None:
+            return step
+        return as_usual(step, heard.wanted, self._profile.habits, self._skills, heard.masked, heard.world.now)
 
     async def _yes_or_no(
         self, yes: bool, waiting: Sequence[Approval], turn: Turn, record: Record, proof: str = ""
@@ -241,6 +248,7 @@ class Conversation:
             skill = step.calls[-1].tool.partition(".")[0]
             if self._skills.planned(skill):
                 raise not_there(skill, partial(self._text, language))
+            step = offered(step, self._profile, self._clock.now())
             self._sessions.ask(turn, step)
             yield record.ask(step.reply or self._question(step, language), step.missing, step.choices)
         elif step.kind == "escalate":

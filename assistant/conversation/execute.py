@@ -11,12 +11,14 @@ import logging
 import sqlite3
 import uuid
 from collections.abc import Collection, Iterator, Sequence
+from datetime import datetime
 from functools import partial
 from typing import Any
 
 from assistant.conversation.personal import tongue_of
 from assistant.conversation.references import refers, resolved
 from assistant.conversation.sessions import Sessions
+from assistant.conversation.usual import usual_origins
 from assistant.conversation.work import Work
 from assistant.errors import AssistantError, Conflict, NotFound, PolicyDenied, Rejected, SkillFailed
 from assistant.failpoint import failpoint
@@ -76,6 +78,10 @@ class Executor:
         self._outbox = contexts.outbox
         self._clock = contexts.clock
         self._text = contexts.catalogue.text
+
+    def now(self) -> datetime:
+        """The time of the clock."""
+        return self._clock.now()
 
     def begin(self, turn: Turn, language: Language, said: str, step: Step, told: Sequence[str] = ()) -> Work:
         """The state of a turn whose calls are about to run: what it may do is fixed here, before anything is read.
@@ -240,6 +246,7 @@ class Executor:
             name: self._origin(tool, name, value, call.args.get(name), name in fixed, work)
             for name, value in args.items()
         }
+        origins |= usual_origins(tool, args, origins, work.evidence, self._contexts.profile, self._clock.now())
         reached = recipients(args, declaration.reaches, work.evidence.user)
         return Action(
             id=uuid.uuid4().hex,

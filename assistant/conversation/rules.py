@@ -23,6 +23,7 @@ from assistant.conversation.recalling import asked_of, content_of
 from assistant.conversation.referring import TAKING, before_it, named_as_shown, pointed, spelled_out
 from assistant.conversation.sessions import LEANING, Exchange, OpenQuestion, Sessions
 from assistant.conversation.spans import LONG, TOKEN, Masked, abridged, beginning, halves, mask
+from assistant.conversation.usual import Wanted, without_usual
 from assistant.models import Call, Language, Step, Turn
 from assistant.skillkit.loader import Skills
 
@@ -62,6 +63,8 @@ class Heard:
     """Whether the last act of the session was taken back."""
     undoes: bool
     """Whether they ask to take the last act back."""
+    wanted: Wanted | None = None
+    """What shall be as usual."""
 
     @property
     def tool(self) -> str:
@@ -103,7 +106,7 @@ class Rules:
     def hear(self, turn: Turn, language: Language, world: World) -> Heard:
         """Read a turn against its session."""
         focus = focus_of(self.history(turn.session, LEANING), world.user)
-        words = _GAP.sub(" ", turn.text)
+        words, wanted = without_usual(_GAP.sub(" ", turn.text))
         if len(words) > LONG:
             return self._hear_long(words, turn, language, world, focus)
         text = spelled_out(words, focus, language, world.now)
@@ -128,6 +131,7 @@ class Rules:
             focus=focus,
             undone=self._sessions.last_is_undone(turn.session),
             undoes=match.tool == _UNDO if match else _undoes(words, language, core_tool),
+            wanted=wanted,
         )
 
     def _hear_long(self, words: str, turn: Turn, language: Language, world: World, focus: Focus) -> Heard:
@@ -250,6 +254,8 @@ class Rules:
         step = question.step
         call = step.calls[step.about]
         asked = self._skills.tool(call.tool).schema.argument(step.missing[0])
+        if heard.wanted is not None and heard.wanted.bare:
+            return step
         valued = SLOTS_OF.get(asked.type, ())
         number = numbered(heard.said, heard.language)
         if number is not None and number < len(step.choices) and not question.suspended:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from assistant.knowledge import Fact
 from assistant.memory.concepts import is_person, named
@@ -10,12 +11,21 @@ from assistant.memory.kinds import Kinds
 from assistant.store.index import fold
 
 
-def asked_for(query: str, known: Sequence[Fact], kinds: Kinds) -> list[Fact]:
-    """Facts of the predicates that the question names: those of whom it names, else the user's own."""
+def asked_for(
+    query: str, known: Sequence[Fact], kinds: Kinds, names: Mapping[str, Sequence[str]] = MappingProxyType({})
+) -> list[Fact]:
+    """Facts of the predicates that the question names: those of whom it names, else the user's own.
+
+    `names` are further names by subject: Klara is "sister" too.
+    """
     said = set(named(query))
     facts = [fact for fact in known if kinds.predicates[fact.predicate].asked & said]
     folded = fold(query)
-    of_others = [fact for fact in facts if fact.subject and _is_named(fact.subject, folded, said)]
+    of_others = [
+        fact
+        for fact in facts
+        if fact.subject and any(_is_named(one, folded, said) for one in (fact.subject, *names.get(fact.subject, ())))
+    ]
     if of_others or any(is_person(concept) for concept in said):
         return _of_topic(of_others, said)
     return _of_topic([fact for fact in facts if not fact.subject], said)

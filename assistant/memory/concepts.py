@@ -26,6 +26,15 @@ def is_person(concept: str) -> bool:
     return bool(_data()[concept].get("person"))
 
 
+def exactly(word: str) -> list[str]:
+    """The concepts that `word` is a name of, whole: "sister" and 姐姐, not "my sister's friend"."""
+    folded = fold(word).strip()
+    single = folded[0] if len(folded) == 2 and folded[0] == folded[1] else folded
+    return [
+        name for name, entry in _data().items() if folded in entry["en"] or not {folded, single}.isdisjoint(entry["zh"])
+    ]
+
+
 def named(text: str) -> list[str]:
     """The names of the concepts that `text` speaks of, each once."""
     folded = fold(text)

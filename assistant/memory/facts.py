@@ -10,8 +10,8 @@ from __future__ import annotations
 import json
 import sqlite3
 import uuid
-from collections.abc import Iterable, Sequence
-from datetime import datetime
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
 
 from assistant.knowledge import Change, Fact, Source, Statement, What
 from assistant.memory.evidence import utc
@@ -22,8 +22,10 @@ from assistant.store.index import fold
 _CURRENT = "superseded_by IS NULL AND valid_to IS NULL"
 STATED = 0.9
 """How sure a fact is that a rule read in the user's own words."""
-_AGAIN = 0.5
+AGAIN = 0.5
 """Of what is missing to certainty, so much comes with each time it is stated again."""
+_NAMES = 3
+"""So many names lead to one person at most: "my sister", Klara, Klara Meyer."""
 
 
 class FactBook:
@@ -45,10 +47,15 @@ class FactBook:
         confidence: float = STATED,
     ) -> tuple[Fact, What] | None:
         """Take a statement in. None where it ends something that isn't known."""
-        key, value_key = self._keys(said)
+        said = self._by_name(said)
+        key, value_key = self.keys(said)
         if said.ends:
             return self._end(said, at, batch, now)
-        same = self._rows(f"key = ? AND value_key = ? AND {_CURRENT}", key, value_key)
+        same = self._rows(f"key = ? AND value_key = ? AND {_CURRENT}", key, value_key) or self._rows(
+            f"id IN (SELECT superseded_by FROM facts WHERE folded AND key = ? AND value_key = ?) AND {_CURRENT}",
+            key,
+            value_key,
+        )
         if same:
             return self._confirm(same[0], evidence, at, batch, now), "confirmed"
         others = self._replaced(said, key, value_key)
@@ -82,6 +89,7 @@ class FactBook:
             fact = self.get(row["fact"])
             if row["what"] == "added":
                 gone[fact.id] = fact
+                self._unfold(fact, batch)
                 self._db.conn.execute("DELETE FROM facts WHERE id = ?", (fact.id,))
                 continue
             self._restore(json.loads(row["before"]))
@@ -115,7 +123,7 @@ class FactBook:
             " (subject != ''), confidence DESC, last_confirmed_at DESC, id LIMIT ?",
             (kind, limit),
         )
-        return [_fact(row) for row in rows]
+        return [self._fact(row) for row in rows]
 
     def version(self) -> int:
         """Another number after each change of any fact."""
@@ -131,7 +139,7 @@ class FactBook:
             f" WHERE l.evidence IN ({marks})",
             wanted,
         ):
-            found.setdefault(row["number"], []).append(_fact(row))
+            found.setdefault(row["number"], []).append(self._fact(row))
         return {number: tuple(facts) for number, facts in found.items()}
 
     def stated_in(self, numbers: Iterable[int]) -> dict[int, list[tuple[str, bool]]]:
@@ -159,6 +167,40 @@ class FactBook:
             (*names, limit),
         )
         return [row[0] for row in rows]
+
+    def keys(self, said: Statement) -> tuple[str, str]:
+        """What the statement is about, as facts are told apart by it, and its value as it is compared."""
+        value_key = plain(said.value)
+        about = "|".join((plain(said.subject), said.predicate, plain(said.topic)))
+        return (about if self._kinds.predicates[said.predicate].one else f"{about}|{value_key}"), value_key
+
+    def pages(self, size: int) -> Iterator[list[Fact]]:
+        """All facts that ever were, some at a time, so that other work comes between."""
+        last = 0
+        while True:
+            rows = self._db.conn.execute(
+                f"SELECT f.rowid AS place, f.*, {_EVIDENCES} FROM facts f WHERE f.rowid > ? ORDER BY f.rowid LIMIT ?",
+                (last, size),
+            ).fetchall()
+            if not rows:
+                return
+            last = rows[-1]["place"]
+            yield [self._fact(row) for row in rows]
+
+    def folded_into(self, facts: Iterable[str]) -> list[str]:
+        """Ids of what says the same as one of these, and goes where they go."""
+        found = list(facts)
+        for fact in found:
+            rows = self._db.conn.execute("SELECT id FROM facts WHERE folded AND superseded_by = ?", (fact,))
+            found += [row["id"] for row in rows if row["id"] not in found]
+        return found
+
+    def names(self) -> dict[str, list[str]]:
+        """Subject → what else they are called."""
+        found: dict[str, list[str]] = {}
+        for row in self._db.conn.execute("SELECT name, subject FROM subject_names"):
+            found.setdefault(row["subject"], []).append(row["name"])
+        return found
 
     def evidence_of(self, fact: str) -> list[int]:
         """Numbers of the evidence that states it, oldest first."""
@@ -190,10 +232,17 @@ class FactBook:
 
     # --- inside ------------------------------------------------------------------------------------------------
 
-    def _keys(self, said: Statement) -> tuple[str, str]:
-        value_key = plain(said.value)
-        about = "|".join((plain(said.subject), said.predicate, plain(said.topic)))
-        return (about if self._kinds.predicates[said.predicate].one else f"{about}|{value_key}"), value_key
+    def _by_name(self, said: Statement) -> Statement:
+        """The statement about whom a night found to be meant: what is said of "my sister" is said of Klara."""
+        subject = said.subject
+        for _ in range(_NAMES):
+            row = self._db.conn.execute(
+                "SELECT subject FROM subject_names WHERE name = ?", (plain(subject),)
+            ).fetchone()
+            if row is None:
+                break
+            subject = row["subject"]
+        return said.model_copy(update={"subject": subject})
 
     def _replaced(self, said: Statement, key: str, value_key: str) -> list[Fact]:
         """What can't hold beside it any more."""
@@ -247,7 +296,7 @@ class FactBook:
     def _confirm(self, fact: Fact, evidence: int, at: datetime, batch: str, now: datetime) -> Fact:
         self._note(batch, now, "confirmed", fact.id, fact)
         self.ground(fact.id, evidence)
-        confidence = fact.confidence + (1 - fact.confidence) * _AGAIN
+        confidence = fact.confidence + (1 - fact.confidence) * AGAIN
         self._write(
             fact.id,
             confidence=confidence,
@@ -259,7 +308,8 @@ class FactBook:
 
     def _end(self, said: Statement, at: datetime, batch: str, now: datetime) -> tuple[Fact, What] | None:
         same = self._rows(
-            f"predicate = ? AND subject = ? AND (value_key = ? OR ? = '') AND {_CURRENT}",
+            "predicate = ? AND subject = ? AND (? IN ('', value_key)"
+            f" OR id IN (SELECT superseded_by FROM facts WHERE folded AND value_key = ?)) AND {_CURRENT}",
             said.predicate,
             said.subject,
             plain(said.value),
@@ -282,6 +332,15 @@ class FactBook:
             return
         self._note(added["batch"], datetime.fromisoformat(added["at"]), "superseded", fact.id, fact)
         self._write(fact.id, valid_to=utc(until), superseded_by=newer)
+
+    def _unfold(self, fact: Fact, batch: str) -> None:
+        """What was folded into a fact that goes stands for itself again; where it was folded, its words go with it."""
+        if fact.folded and fact.superseded_by:
+            self._unground(fact.superseded_by, batch)
+        rows = self._db.conn.execute("SELECT id FROM facts WHERE folded AND superseded_by = ?", (fact.id,)).fetchall()
+        for row in rows:
+            self._write(row["id"], folded=0, valid_to=None, superseded_by=None)
+            self._db.conn.execute("DELETE FROM profile_changes WHERE fact = ? AND what = 'folded'", (row["id"],))
 
     def _unground(self, fact: str, source: str) -> None:
         self._db.conn.execute(
@@ -307,7 +366,12 @@ class FactBook:
         rows = self._db.conn.execute(
             f"SELECT f.*, {_EVIDENCES} FROM facts f WHERE {where} ORDER BY recorded_at, rowid", values
         )
-        return [_fact(row) for row in rows]
+        return [self._fact(row) for row in rows]
+
+    def _fact(self, row: sqlite3.Row) -> Fact:
+        fact = Fact.model_validate({name: row[name] for name in Fact.model_fields if name != "review_at"})
+        days = self._kinds.predicates[fact.predicate].review
+        return fact.model_copy(update={"review_at": fact.last_confirmed_at + timedelta(days=days)}) if days else fact
 
 
 _EVIDENCES = "(SELECT count(*) FROM fact_evidence n WHERE n.fact = f.id) AS evidences"
@@ -324,7 +388,3 @@ def plain(text: str) -> str:
 
 def _column(value: object) -> object:
     return int(value) if isinstance(value, bool) else value
-
-
-def _fact(row: sqlite3.Row) -> Fact:
-    return Fact.model_validate({name: row[name] for name in Fact.model_fields})

@@ -13,8 +13,10 @@ from pathlib import Path
 
 from assistant.failpoint import failpoint
 from assistant.knowledge import Evidence, Fact
+from assistant.memory.consolidating import forget_names
 from assistant.memory.evidence import EvidenceBook
 from assistant.memory.facts import FactBook
+from assistant.memory.habits import forget_uses
 from assistant.memory.kinds import kinds
 from assistant.memory.vectors import VectorFiles
 from assistant.store import Database, transaction
@@ -52,13 +54,16 @@ class Forgetting:
             for one, others in rest:
                 self._keep_rest(one, others)
             self._forget_turns(needles, said.values())
+            forget_names(self._db, needles)
+            forget_uses(self._db, needles)
         failpoint("profile.forgotten")
         await scrub(self._db)
         return len(facts)
 
     def _found(self, ids: Sequence[str]) -> tuple[list[Fact], list[str], dict[int, Evidence]]:
         """The facts, what is looked for elsewhere, and the evidence that goes."""
-        facts = [fact for fact in self._facts.current(history=True) if fact.id in set(ids)]
+        wanted = set(self._facts.folded_into(ids))
+        facts = [fact for fact in self._facts.current(history=True) if fact.id in wanted]
         stated = self._evidence.of(number for fact in facts for number in self._facts.evidence_of(fact.id))
         needles = _needles(facts, stated.values())
         return facts, needles, stated | self._evidence.holding(needles)

@@ -13,21 +13,24 @@ from assistant.errors import EngineError, NotFound, Rejected
 from assistant.failpoint import failpoint
 from assistant.knowledge import Change, Evidence, Fact, Recalled, Source, Statement
 from assistant.memory.asked import asked_for
+from assistant.memory.consolidating import NIGHT, Nights
 from assistant.memory.digest import Digest
 from assistant.memory.earlier import earlier_words
 from assistant.memory.evidence import EvidenceBook
 from assistant.memory.facts import FactBook
 from assistant.memory.forgetting import Forgetting
 from assistant.memory.gates import secret
+from assistant.memory.habits import KeptHabits, NoDeeds
 from assistant.memory.kinds import kinds
 from assistant.memory.reading import Reader
 from assistant.memory.recall import ENOUGH, Recall
 from assistant.memory.stating import statements
 from assistant.memory.vectors import VectorFiles
-from assistant.models import Language, Turn
-from assistant.ports import Clock, Embedder, LanguageModel, Quiet
+from assistant.models import Language, Person, Turn
+from assistant.ports import Clock, Deeds, Embedder, LanguageModel, Quiet
 from assistant.store import Database, transaction
 from assistant.store.index import fold
+from assistant.store.scrub import scrub
 
 _log = logging.getLogger(__name__)
 _BATCH = 16
@@ -52,12 +55,16 @@ class KeptProfile:
         model: LanguageModel | None = None,
         learn: bool = True,
         never: Sequence[str] = (),
+        people: Callable[[], Sequence[Person]] = tuple,
+        deeds: Deeds | None = None,
         forgotten: Callable[[], None] = lambda: None,
     ) -> None:
         """`model` reads what the rules don't, in the background; without one it waits.
 
         Where `learn` is false, only what is asked to be remembered is; of words in `never` nothing ever is.
-        `forgotten` is called when something goes for good, for whoever may still hold what was made of it.
+        `people` are the user's contacts: who is known by a part of a name is told by them. `deeds` is the record that
+        habits are read from. `forgotten` is called when something goes for good, for whoever still holds what was made
+        of it.
         """
         self._learn = learn
         self._never = [fold(word) for word in never]
@@ -67,6 +74,8 @@ class KeptProfile:
         self._facts = FactBook(db, kinds())
         self._digest = Digest(self._facts, kinds())
         self._forgotten = forgotten
+        self.habits = KeptHabits(db, clock, deeds or NoDeeds(), learn=learn, never=self._never)
+        self.nights = Nights(db, self._facts, kinds(), clock, quiet, people)
         self._vectors = VectorFiles(folder)
         self._recall = Recall(self._evidence, self._facts, self._vectors, embedder)
         self._embedder = embedder
@@ -173,7 +182,7 @@ class KeptProfile:
 
     def asked(self, query: str) -> list[Fact]:
         """The facts that a question asks for by their kind."""
-        return asked_for(query, self._facts.current(), kinds())
+        return asked_for(query, self._facts.current(), kinds(), self._facts.names())
 
     def tell(self, fact: Fact, language: str) -> str:
         """The fact as a sentence to the user, in English or Chinese."""
@@ -210,6 +219,9 @@ class KeptProfile:
     def take_back(self, batch: str) -> list[Fact]:
         """Undo what one source brought: what it added goes for good, what it changed is as before."""
         with transaction(self._db):
+            if batch.startswith(NIGHT):
+                self.nights.take_back(batch)
+                return []
             gone = self._facts.take_back(batch)
             number = self._evidence.numbered(batch)
             self._evidence.leave_unread(number)
@@ -236,6 +248,10 @@ class KeptProfile:
         """What was made of facts for prompts goes too."""
         self._digest.clear()
         self._forgotten()
+
+    async def scrub(self) -> None:
+        """Overwrite what the database file still holds of what was deleted."""
+        await scrub(self._db)
 
     def expire(self, keep_days: int) -> int:
         """Delete words older than `keep_days` (0 keeps all) that state nothing which is known; how many there were."""

@@ -26,6 +26,8 @@ class Predicate:
     """Days after which it may well have changed; 0 is never."""
     private: bool = False
     """It never leaves the device."""
+    covers: bool = False
+    """What holds of a thing holds of each kind of it: who avoids nuts avoids brazil nuts."""
     guides: bool = False
     """It says how the user wants things."""
     asked: frozenset[str] = frozenset()

@@ -111,6 +111,11 @@ class Evidence:
             return self._amount(value)
         return self._text(name, str(value), kind)
 
+    def said_whole(self, value: Any) -> bool:
+        """Whether the user said the value, as it is."""
+        every = value if isinstance(value, list) else [value]
+        return all(self._said.says(str(one)) or amount(one) in self._said.amounts for one in every)
+
     def decided(self, name: str, value: Any, kind: str, *, matters: bool) -> Origin:
         """The origin of what was decided from the user's words, before anything was read.
 

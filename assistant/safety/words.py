@@ -5,13 +5,16 @@ Pure; the words lie in the catalogues, a tool's (`does.<tool>`) in its skill's. 
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from assistant.knowledge import Habit
 from assistant.locale import Catalogue
 from assistant.models import Language, Observation
 
+_CLOCK = re.compile(r"T\d\d:\d\d")
 _MAIL = re.compile(r"email \S+ from (\S+)")
 
 
@@ -42,6 +45,24 @@ def argument(name: str, catalogue: Catalogue, language: Language) -> str:
     """What an argument is called: "recipient"."""
     key = f"safety.argument.{name}"
     return catalogue.text(language, key) if catalogue.has(key) else name.replace("_", " ")
+
+
+def habit(one: Habit, catalogue: Catalogue, language: Language, described: str) -> str:
+    """A habit as the user is told it, with how it is known."""
+    about = catalogue.text(language, "memory.habit.about", about=one.about) if one.about else ""
+    parts = [catalogue.text(language, f"memory.habit.view.{part}") for part in one.view.split(".") if part != "always"]
+    value = one.value.removeprefix("T") if _CLOCK.fullmatch(one.value) else one.value
+    if value.startswith("["):
+        value = catalogue.text(language, "safety.all", all=json.loads(value))
+    return catalogue.text(
+        language,
+        "memory.habit.told",
+        deed=deed(one.tool, catalogue, language, described) + about + "".join(parts),
+        argument=argument(one.slot, catalogue, language),
+        value=value,
+        times=one.times,
+        of=one.of,
+    )
 
 
 def source(text: str, catalogue: Catalogue, language: Language) -> str:

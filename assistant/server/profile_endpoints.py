@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from assistant.knowledge import Fact
+from assistant.errors import NotFound
+from assistant.knowledge import Fact, Habit
+from assistant.models import Language
+from assistant.safety import words
 from assistant.server.respond import answer, body, language, parse
 from assistant.server.services import Services
 from assistant.server.wire import FactsQuery, PinBody, UndoneBody
@@ -22,7 +26,8 @@ def _services(request: Request) -> Services:
 def _shown(request: Request, fact: Fact) -> dict[str, Any]:
     known = _services(request)
     told = known.profile.tell(fact, language(request, known.language))
-    return fact.model_dump(mode="json") | {"told": told}
+    due = fact.review_at is not None and fact.review_at <= known.clock.now()
+    return fact.model_dump(mode="json") | {"told": told, "due": due}
 
 
 async def facts(request: Request) -> Response:
@@ -58,8 +63,44 @@ async def changes(request: Request) -> Response:
     profile = _services(request).profile
     found = profile.changes()
     known = {fact.id: fact for fact in profile.facts(history=True)}
-    items = [one.model_dump(mode="json") | {"told": _shown(request, known[one.fact])["told"]} for one in found]
+
+    def told(fact: str | None) -> str:
+        return str(_shown(request, known[fact])["told"]) if fact in known else ""
+
+    items = [
+        one.model_dump(mode="json") | {"told": told(one.fact), "other": told(known[one.fact].superseded_by)}
+        for one in found
+    ]
     return answer({"items": items})
+
+
+async def habits(request: Request) -> Response:
+    """What the user usually chooses, each with the sentence that tells it under `told`."""
+    known = _services(request)
+    tongue: Language = "zh" if language(request, known.language) == "zh" else "en"
+
+    def told(one: Habit) -> str:
+        described = known.skills.tool(one.tool).schema.description if known.skills.has(one.tool) else one.tool
+        return words.habit(one, known.catalogue, tongue, described)
+
+    return answer(
+        {"items": [one.model_dump(mode="json") | {"told": told(one)} for one in known.profile.habits.listed()]}
+    )
+
+
+async def forget_habit(request: Request) -> Response:
+    """Forget a habit for good, with what it was read from; `all` is every one."""
+    profile, wanted = _services(request).profile, request.path_params["id"]
+    gone = profile.habits.forget_all() if wanted == "all" else profile.habits.forget(wanted)
+    if not gone and wanted != "all":
+        raise NotFound("memory.no_fact", fact=wanted)
+    await profile.scrub()
+    return answer({"forgotten": gone})
+
+
+async def tidy(request: Request) -> Response:
+    """Put together now what says the same, as each night does."""
+    return answer(asdict(await _services(request).profile.nights.consolidate()))
 
 
 async def undo(request: Request) -> Response:

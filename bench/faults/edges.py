@@ -25,7 +25,7 @@ from assistant.events import Failed, Question, ReceiptIssued, Reply
 from assistant.models import Action, Approval, Effect, Prepared
 from assistant.store import backups
 from bench.faults.dying import GONE, WITHIN_S, died, dying, notices, said, scripted, start_dying, tell
-from bench.faults.knowing import forgetting, reading, remembering
+from bench.faults.knowing import forgetting, reading, remembering, tidying
 from bench.faults.sending import doubting, mailing
 from bench.faults.wishes import Wish, rows
 from bench.form import ROOT, Home
@@ -240,6 +240,7 @@ EDGES: tuple[tuple[str, Scenario, tuple[str, ...]], ...] = (
     *((name, remembering, ()) for name in ("profile.evidence", "profile.kept")),
     ("profile.forgotten", forgetting, ()),
     ("profile.read", reading, ()),
+    ("profile.night", tidying, ()),
     ("question.asked", asking, ()),
     ("question.dropped", asking, ()),
     ("schedule.delivered", due, ()),

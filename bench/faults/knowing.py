@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from assistant.events import Reply
-from bench.faults.dying import WITHIN_S, died, dying, start_dying, tell
+from bench.faults.dying import GONE, WITHIN_S, died, dying, start_dying, tell
 from bench.faults.wishes import rows
 from bench.form import ROOT, Home
 
@@ -46,6 +46,33 @@ def forgetting(home: Home, name: str, folder: Path) -> str:
     home.start(WITHIN_S)
     left = [str(file) for file in (home.paths.data / "backups").glob("*.db") if b"Hamburg" in file.read_bytes()]
     return f"known {_known(home)} times, in {left}" if _known(home) or _words(home) or left else ""
+
+
+def tidying(home: Home, name: str, folder: Path) -> str:
+    """A night that is cut off has done nothing, and the next one does all of it."""
+    home.start(WITHIN_S)
+    for said in ("remember that I like cats", "remember that I like cat"):
+        asyncio.run(tell(home, said))
+    home.stop()
+    start_dying(home, name)
+    asyncio.run(_tidied(home))
+    if not died(home):
+        return "was not killed"
+    home.start(WITHIN_S)
+    if _folded(home) or len(rows(home.paths, "SELECT 1 FROM facts")) != 2:
+        return "a half of it is there"
+    asyncio.run(_tidied(home))
+    return "" if _folded(home) == 1 else f"{_folded(home)} are folded the next time"
+
+
+async def _tidied(home: Home) -> None:
+    with contextlib.suppress(*GONE):
+        async with home.client() as client:
+            await client.profile.tidy()
+
+
+def _folded(home: Home) -> int:
+    return len(rows(home.paths, "SELECT 1 FROM facts WHERE folded"))
 
 
 def _known(home: Home) -> int:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from assistant.errors import EngineError
 from bench.form import argument_parser, report
-from bench.memory import extracting, lifting, recalling, replaying, speed
+from bench.memory import extracting, habits, lifting, recalling, replaying, speed
 from bench.memory.home import Workshop, workshop
 
 _PUBLIC: dict[str, tuple[str, Callable[[Workshop, Path, int], Awaitable[recalling.Figures]]]] = {
@@ -30,6 +30,7 @@ _OWN: dict[str, Callable[[Workshop, int], Awaitable[recalling.Figures]]] = {
     "turns": extracting.measured,
     "month": replaying.measured,
     "speed": speed.measured,
+    "habits": habits.measured,
 }
 _FIGURES = {
     "locomo": ("locomo_r10", "locomo_session_r10"),
@@ -41,6 +42,7 @@ _FIGURES = {
     "turns": extracting.FIGURES,
     "month": replaying.FIGURES,
     "speed": speed.FIGURES,
+    "habits": habits.FIGURES,
 }
 _NOT_YET = ("forget_leaks",)
 """Figures that are promised and that this bench can't measure yet."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -79,3 +80,29 @@ def test_numbers_that_mean_nothing_forget_nothing(run: Run) -> None:
     assert set(known(run)) == {"You live in Bonn."}
     assert run("profile", "why", "nothing").exit_code != 0
     assert run("profile", "show", "--as-of", "some day").exit_code != 0
+
+
+def test_what_says_the_same_is_put_together_and_taken_apart_by_its_name(run: Run) -> None:
+    run("ask", "remember that I like cats")
+    run("ask", "remember that I like cat")
+    tidied = run("profile", "tidy").stdout
+    batch = re.search(r"night:\S+?(?=`)", tidied)
+    assert batch
+    assert set(known(run)) == {"You like cats."}
+    assert f"You like cat. = You like cats. [{batch[0]}]" in run("profile", "history").stdout
+    assert "(says the same as another)" in run("profile", "show", "--all").stdout
+    assert run("profile", "undo", batch[0]).exit_code == 0
+    assert set(known(run)) == {"You like cats.", "You like cat."}
+    assert "twice" in run("profile", "tidy").stdout
+
+
+def test_a_habit_is_shown_with_how_it_is_known_and_forgotten_for_good(run: Run, home: Home) -> None:
+    for item in ("nails", "screws", "glue"):
+        run("ask", f"add {item} to my hardwarezz list")
+    shown = run("profile", "show").stdout
+    told = re.search(r"(h\w{5})  To write a note down: which list, usually hardwarezz \(3 of 3 times\)", shown)
+    assert told, shown
+    assert "hardwarezz（3次中3次）" in run("--language", "zh", "profile", "show").stdout
+    assert run("profile", "forget", told[1]).exit_code == 0
+    assert "hardwarezz" not in run("profile", "show").stdout
+    assert run("profile", "forget", told[1]).exit_code != 0
