@@ -17,7 +17,7 @@ from pathlib import Path
 from assistant.accounts.keeper import KeptAccounts, Tell, teller
 from assistant.automation.schedules import SqlSchedules
 from assistant.clock import SystemClock
-from assistant.config import Config, ProfileSettings, language_of
+from assistant.config import Config, language_of
 from assistant.conversation.conversation import Conversation
 from assistant.conversation.deciding import Plans
 from assistant.conversation.examples import Examples
@@ -28,9 +28,7 @@ from assistant.conversation.planner import Planner, Switches
 from assistant.conversation.running import RunningTurns
 from assistant.conversation.sessions import Sessions
 from assistant.conversation.shortlist import Shortlist
-from assistant.dav.replicas import ACCOUNTS
 from assistant.engine.client import Engine
-from assistant.engine.embeddings import Embeddings
 from assistant.engine.models import ModelStore
 from assistant.engine.scripted import ScriptedModel
 from assistant.entrance import Door
@@ -39,8 +37,6 @@ from assistant.kept import Kept
 from assistant.lifetime import announce_ready, keep_running
 from assistant.locale import Catalogue
 from assistant.memory.keeper import KeptProfile
-from assistant.memory.nightly import keep_nightly
-from assistant.memory.users import UserFile
 from assistant.mending import DamageWatch, Mending
 from assistant.mending import start_again as start_again
 from assistant.models import Language
@@ -48,10 +44,10 @@ from assistant.notify.announce import Announcer, DesktopNotifications
 from assistant.notify.bus import EventBus
 from assistant.paths import Paths
 from assistant.ports import Clock, LanguageModel, Secrets, Users
+from assistant.remembering import SKILL_DATA, keep_profile, users_of
 from assistant.resources import bundled
 from assistant.safety.approvals import Approvals
 from assistant.safety.audit import Audit
-from assistant.safety.deeds import AuditedDeeds
 from assistant.safety.limits import Limits
 from assistant.safety.outbox import SqlOutbox
 from assistant.safety.secrets import open_secrets
@@ -71,9 +67,6 @@ from assistant.suggesting import keep_suggesting
 
 _log = logging.getLogger(__name__)
 _APPROVAL_KEY = "approval-key"
-_SKILL_DATA = "skill-data"
-_MODELS_IDLE_S = 60.0
-"""After so long without a question the sentence models give their memory back; loading them takes a second."""
 
 
 async def run(
@@ -135,19 +128,19 @@ async def assemble(
     skills = instead.skills or await _skills(
         paths, config, catalogue, stack, kept, World(secret=secrets.get, record=audit.record)
     )
-    users, crew = instead.users or _users(paths, config, skills), Crew(skills, language)
+    users, crew = instead.users or users_of(paths, config, skills), Crew(skills, language)
     schedules = SqlSchedules(db, clock, crew.fire)
     approvals = Approvals(ledger, clock, await key, config.approvals.expire_s, audit=audit)
     announcer = Announcer(bus, DesktopNotifications(config.assistant.name) if config.notify.desktop else None)
     outbox = _outbox(ledger, config, clock, audit, bus, announcer, crew, catalogue, approvals, language)
     running = RunningTurns(bus, catalogue, clock)
-    profile = await _profile(paths, config.profile, models, engine, db, clock, running, users, stack)
+    profile = await keep_profile(paths, config.profile, models, engine, db, clock, running, users, stack)
     crew.contexts = contexts = Contexts(
         clock=clock,
         catalogue=catalogue,
         user=users.current,
         settings=skills.settings,
-        folders=paths.data / _SKILL_DATA,
+        folders=paths.data / SKILL_DATA,
         secrets=secrets,
         accounts=_accounts(paths, config, stack, secrets, teller(announcer, catalogue, language, clock)),
         model=model,
@@ -188,44 +181,6 @@ async def assemble(
         survey=partial(survey, skills, paths, audit),
         health=partial(health, started, skills, catalogue, language, engine, bus, lambda: profile.nights.last),
     )
-
-
-def _users(paths: Paths, config: Config, skills: Skills) -> UserFile:
-    own = [account.address for account in config.accounts.values()]
-    return UserFile(paths.profile_file, partial(_contacts_folders, skills, paths), own)
-
-
-async def _profile(
-    paths: Paths,
-    wanted: ProfileSettings,
-    models: ModelStore,
-    engine: Engine | None,
-    db: Database,
-    clock: Clock,
-    running: RunningTurns,
-    users: Users,
-    stack: AsyncExitStack,
-) -> KeptProfile:
-    embedder = Embeddings(paths, models, folders=[paths.data / "profile"], idle_s=_MODELS_IDLE_S)
-    stack.push_async_callback(embedder.aclose)
-    profile = KeptProfile(
-        db,
-        clock,
-        paths.data / "profile",
-        embedder,
-        running,
-        model=engine,
-        learn=wanted.learn,
-        never=wanted.never,
-        people=lambda: users.current().contacts,
-        deeds=AuditedDeeds(db),
-        forgotten=engine.clear if engine else lambda: None,
-    )
-    await keep_running(stack, profile.run, "profile")
-    await keep_running(stack, partial(keep_nightly, db, profile.nights), "nights")
-    if profile.reader is not None:
-        await keep_running(stack, profile.reader.run, "reader")
-    return profile
 
 
 def _accounts(paths: Paths, config: Config, stack: AsyncExitStack, secrets: Secrets, tell: Tell) -> KeptAccounts:
@@ -350,7 +305,7 @@ async def _skills(
 ) -> Skills:
     skills = Skills()
     skills.load_bundled(bundled("skills"), config.skills, kept)
-    data = paths.data / _SKILL_DATA
+    data = paths.data / SKILL_DATA
     find_external(skills, paths, config.skills, data=data, world=world, wish=config.sandbox.skills)
     skills.report_unknown(config.skills, paths.config_file)
     stack.push_async_callback(skills.aclose)
@@ -359,14 +314,6 @@ async def _skills(
         if skill.locale is not None:
             catalogue.add(name, skill.locale)
     return skills
-
-
-def _contacts_folders(skills: Skills, paths: Paths) -> list[Path]:
-    """Where the user's vCards are, those of their accounts too, so that the whole conversation knows who is there."""
-    if "contacts" not in skills.loaded:
-        return []
-    own = paths.data / _SKILL_DATA / "contacts"
-    return [skills.settings("contacts").get("folder") or own, *sorted((own / ACCOUNTS).glob("[!.]*/"))]
 
 
 def bundled_sentences() -> Path:

@@ -15,6 +15,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
+from assistant.conversation.leaking import leaks, readers_of
 from assistant.conversation.personal import tongue_of
 from assistant.conversation.references import refers, resolved
 from assistant.conversation.sessions import Sessions
@@ -43,7 +44,7 @@ from assistant.safety.audit import Audit
 from assistant.safety.limits import Limits, recipient
 from assistant.safety.mandate import Grant, Mandate, merged
 from assistant.safety.policy import effective_effect, judge
-from assistant.safety.provenance import Evidence, join, recipients
+from assistant.safety.provenance import Evidence, recipients
 from assistant.safety.words import argument, deed, shown, worded
 from assistant.skillkit.context import Context
 from assistant.skillkit.contexts import Contexts
@@ -256,7 +257,7 @@ class Executor:
             origins=origins,
             sensitive=declaration.sensitive,
             traits=declaration.traits,
-            leaks=_leaks(tool, args, origins, reached, work),
+            leaks=leaks(tool, args, origins, reached, work),
             session=work.turn.session,
         )
 
@@ -357,7 +358,7 @@ class Executor:
             origin=Origin(
                 label=Label.TOOL if trusted else Label.UNTRUSTED,
                 source="; ".join(result.sources[:3]) or tool.name,
-                readers=None if declaration.public else _readers(result.data, declaration.readers),
+                readers=None if declaration.public else readers_of(result.data, declaration.readers),
             ),
             trusted=self._trusted_fields(tool),
             receipt=receipt,
@@ -368,39 +369,3 @@ class Executor:
             return ()
         looked_up = {one.field for lookups in self._skills.lookups(tool.skill).values() for one in lookups}
         return tuple(sorted(looked_up.union(tool.declaration.trusted)))
-
-
-def _leaks(
-    tool: Tool, args: dict[str, Any], origins: dict[str, Origin], reached: frozenset[str], work: Work
-) -> tuple[str, ...]:
-    """Who would get to see what they may not: recipients besides the readers of all that is sent, and web addresses in
-    it that nobody named, since whoever opens one tells its host. Of what is only written down: accounts, addresses and
-    links that were read, since they would be met again as the user's own."""
-    declaration = tool.declaration
-    texts = [str(value) for name, value in args.items() if name not in declaration.reaches]
-    if declaration.effect == "read" and not (reached or declaration.egress):
-        return ()
-    if declaration.effect == "write" and not reached:
-        return tuple(sorted(work.evidence.planted(texts))) if work.evidence.tainted else ()
-    content = [origin for name, origin in origins.items() if name not in declaration.reaches]
-    readers = join(content).readers if content else None
-    unseen = set[str]() if readers is None else set(reached - set(readers))
-    if declaration.egress and any(one.label is Label.PROFILE and one.readers == () for one in content):
-        unseen.add(tool.skill)  # who is asked learns it
-    hosts = {host for text in texts for host in work.evidence.hosts(text)}
-    return tuple(sorted(unseen | hosts))
-
-
-def _readers(data: Any, fields: Sequence[str]) -> tuple[str, ...]:
-    """Who can read all of the items already; nobody but the user where no field says so."""
-    items = (data or {}).get("items", [data] if data else []) if isinstance(data, dict) else []
-    each = [
-        {str(one).casefold() for name in fields for one in _many(item.get(name))} if isinstance(item, dict) else set()
-        for item in items
-        if item
-    ]
-    return tuple(sorted(set.intersection(*each))) if each and fields else ()
-
-
-def _many(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value] if value else []

@@ -12,7 +12,7 @@ _MOST = 5
 _TOKENS = 200
 _LONG = 60
 """Tokens from which words hold more than what they state: then only the clauses that state it are given."""
-_PATIENCE_S = 0.15
+_PATIENCE_S = 0.4
 """So long the sentence models may take, who may have to be loaded first; then the words alone decide."""
 _OWN = re.compile(r"\b(?:i|i'm|i've|i'd|my|we|our)\b|[我咱俺]", re.IGNORECASE)
 

@@ -31,6 +31,7 @@ RESERVED = frozenset(
         "dav",
         "engine",
         "error",
+        "memory",
         "safety",
         "server",
         "skill",

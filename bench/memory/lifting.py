@@ -30,8 +30,7 @@ _LETTERS = "ABCD"
 _GRAMMAR = 'root ::= "reply: " [A-D]'
 _TOKENS = 12
 _SEED = 7
-_TOLD = 20
-"""After so many questions each, how far it is."""
+_CONDITIONS = ("none", "oracle", "retrieved")
 FIGURES = (
     "lift_none",
     "lift_oracle",
@@ -57,16 +56,17 @@ async def measured(shop: Workshop, folder: Path, most: int) -> Figures:
     if shop.model is None:
         return {}
     asked = await _asked(shop, folder, some(prefeval_choices(folder), most))
-    right: dict[str, list[float]] = {"none": [], "oracle": [], "retrieved": []}
+    known: dict[tuple[Message, ...], str] = {}
+    right: dict[str, list[float]] = {}
     began = time.monotonic()
-    for number, one in enumerate(asked):
-        answers: dict[tuple[Message, ...], str] = {}
-        for condition, messages in one.prompts.items():
-            if messages not in answers:
-                answers[messages] = await _letter(shop.model, messages)
-            right[condition].append(float(answers[messages] == one.right))
-        if (number + 1) % _TOLD == 0 or number + 1 == len(asked):
-            _tell(time.monotonic() - began, number + 1, len(asked), right)
+    for condition in _CONDITIONS:  # one after the other: what their prompts begin with stays read
+        right[condition] = []
+        for one in asked:
+            messages = one.prompts[condition]
+            if messages not in known:
+                known[messages] = await _letter(shop.model, messages)
+            right[condition].append(float(known[messages] == one.right))
+        _tell(condition, right[condition], time.monotonic() - began)
     return _figures(right)
 
 
@@ -139,6 +139,5 @@ async def _letter(model: LanguageModel, messages: tuple[Message, ...]) -> str:
     return written.removeprefix(prompt.REPLY).strip()
 
 
-def _tell(seconds: float, done: int, whole: int, right: dict[str, list[float]]) -> None:
-    each, so_far = seconds / done, {condition: f"{mean(given) or 0:.2f}" for condition, given in right.items()}
-    print(f"{done} of {whole}: {so_far}, all in {each * whole / 60:.0f} min", file=sys.stderr, flush=True)
+def _tell(condition: str, right: list[float], seconds: float) -> None:
+    print(f"{condition}: {mean(right) or 0:.3f} of {len(right)}, {seconds / 60:.0f} min", file=sys.stderr, flush=True)
