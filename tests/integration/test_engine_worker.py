@@ -54,6 +54,11 @@ async def engine(small_model: Path, tmp_path: Path) -> AsyncIterator[Engine]:
         yield found
 
 
+def about(topic: str) -> Completion:
+    """A prompt of some 400 tokens that shares nothing with one about another topic."""
+    return Completion(messages=(Message(role="user", content=f"{topic} " * 350),), max_tokens=2)
+
+
 async def text_of(engine: Engine, request: Completion, *, kill_after: int = 0) -> tuple[str, Chunk]:
     """The whole text and the last chunk; with `kill_after` the worker is killed after so many chunks."""
     text, number = "", 0
@@ -326,3 +331,22 @@ async def test_what_was_read_can_be_dropped_from_memory_and_disk(engine: Engine)
     _, end = await text_of(engine, POEM)
     assert end.usage is not None
     assert end.usage.cached_tokens == 0
+
+
+async def test_what_was_read_for_one_prompt_outlives_another_one(engine: Engine) -> None:
+    for topic in ("sea", "wood"):
+        _, end = await text_of(engine, about(topic))
+        assert end.usage is not None
+        assert end.usage.cached_tokens < 50
+    texts = []
+    for topic in ("sea", "wood", "sea"):
+        text, end = await text_of(engine, about(topic))
+        texts.append(text)
+        assert end.usage is not None
+        assert end.usage.cached_tokens == end.usage.prompt_tokens - 1
+    assert texts[0] == texts[2]
+    engine.clear()
+    for topic in ("sea", "wood"):
+        _, end = await text_of(engine, about(topic))
+        assert end.usage is not None
+        assert end.usage.cached_tokens < 50
