@@ -222,6 +222,8 @@ def test_no_path_of_the_api_changes_settings_or_skills(daemon: Daemon, world: Wo
             "/v1/models/use",
             "/v1/profile/facts/{id}/forget",
             "/v1/profile/facts/{id}/pin",
+            "/v1/profile/habits/{id}/forget",
+            "/v1/profile/tidy",
             "/v1/profile/undo",
         }
         for name in ("/bin/sh", "scripted:/etc/passwd", "../../x", "auto\nskills:"):
