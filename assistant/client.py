@@ -83,6 +83,8 @@ class Health(BaseModel):
     uptime_s: float = 0
     model: dict[str, Any] = Field(default_factory=dict)
     skills: dict[str, Any] = Field(default_factory=dict)
+    learns: bool = True
+    """Whether it learns of the user from what they say."""
     notices: list[dict[str, Any]] = Field(default_factory=list)
     """What everybody is to be told: a backup that was restored, work that was cut off."""
 

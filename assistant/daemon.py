@@ -183,7 +183,7 @@ async def assemble(
         bus=bus,
         profile=profile,
         survey=partial(survey, skills, paths, audit),
-        health=partial(health, started, skills, catalogue, language, engine, bus),
+        health=partial(health, started, skills, catalogue, language, engine, bus, profile.hands),
     )
 
 

@@ -10,13 +10,20 @@ from assistant import __version__
 from assistant.engine.client import Engine
 from assistant.events import Noticed
 from assistant.locale import Catalogue
+from assistant.memory.hands import Hands
 from assistant.models import Language
 from assistant.notify.bus import EventBus
 from assistant.skillkit.loader import Skills
 
 
 def health(
-    started: float, skills: Skills, catalogue: Catalogue, language: Language, engine: Engine | None, bus: EventBus
+    started: float,
+    skills: Skills,
+    catalogue: Catalogue,
+    language: Language,
+    engine: Engine | None,
+    bus: EventBus,
+    hands: Hands,
 ) -> dict[str, Any]:
     """What `/healthz` says."""
     return {
@@ -25,6 +32,7 @@ def health(
         "pid": os.getpid(),
         "uptime_s": round(time.monotonic() - started, 1),
         "model": engine.status() if engine else {"name": "scripted"},
+        "learns": hands.learns(""),
         "notices": [
             event.notice.model_dump(mode="json", include={"title", "body", "at"})
             for event in bus.kept

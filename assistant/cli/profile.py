@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from assistant.cli import help
+from assistant.cli import help, profile_hands
 from assistant.cli import shell as shells
 from assistant.cli.exits import UsageProblem
 from assistant.cli.help import Command
@@ -22,6 +22,7 @@ def register(app: typer.Typer) -> None:
     commands = help.group()
     for function in (show, edit, why, pin, forget, history, undo):
         commands.command(cls=Command)(function)
+    profile_hands.add_to(commands)
     app.add_typer(commands, name="profile", rich_help_panel="setup")
 
 
@@ -38,7 +39,7 @@ def show(
     shell.as_json = as_json
     file = shell.paths.profile_file
     user = read_user(file)[0] if file.exists() else None
-    facts = _learned(shell, _moment(as_of), everything)
+    facts = _learned(shell, moment_of(as_of), everything)
     if as_json:
         shell.json((user.model_dump(mode="json") if user else {}) | {"facts": facts})
         return
@@ -52,6 +53,8 @@ def show(
         shell.say("profile.nothing_learned")
     for fact in facts or ():
         shell.line(f"{fact['id'][:6]}  {fact['told']}{_state(shell, fact)}")
+    if facts is not None:
+        profile_hands.tell_bounds(shell)
 
 
 def why(
@@ -103,17 +106,19 @@ def forget(
     if everything and not yes and not shell.confirm("profile.forget_all"):
         return
 
-    async def work() -> int:
+    async def work() -> tuple[int, list[str]]:
         async with shell.client() as client:
             known = await client.profile.facts(history=True)
             wanted = [str(one["id"]) for one in known] if everything else [_whole(one, known) for one in facts]
             if missing := [one for one in wanted if one not in {str(fact["id"]) for fact in known}]:
                 await client.profile.why(missing[0])  # the daemon refuses it before anything is forgotten
-            for one in wanted:
-                await client.profile.forget(one)
-            return len(wanted)
+            left = [file for one in wanted for file in await client.profile.forget(one)]
+            return len(wanted), list(dict.fromkeys(left))
 
-    shell.say("profile.forgotten", count=shell.run(work()))
+    count, left = shell.run(work())
+    shell.say("profile.forgotten", count=count)
+    if left:
+        shell.say("profile.left", files=left, style="yellow")
 
 
 def history(context: typer.Context, as_json: bool = typer.Option(False, "--json")) -> None:
@@ -151,6 +156,18 @@ def undo(context: typer.Context) -> None:
         shell.line(f"- {one['told']}")
 
 
+def _correct(shell: Shell, fact: str, value: str) -> None:
+    if not value.strip():
+        raise UsageProblem("cli.edit_what", id=fact)
+
+    async def work() -> dict[str, Any]:
+        async with shell.client() as client:
+            known = await client.profile.facts(history=True)
+            return await client.profile.edit(_whole(fact, known), value)
+
+    shell.say("profile.edited", fact=shell.run(work())["told"])
+
+
 def _learned(shell: Shell, as_of: datetime | None, everything: bool) -> list[dict[str, Any]] | None:
     """What the daemon has learned; None, and a word about it, where it does not run."""
     from assistant.client import NotRunning
@@ -166,7 +183,7 @@ def _learned(shell: Shell, as_of: datetime | None, everything: bool) -> list[dic
         return None
 
 
-def _moment(text: str) -> datetime | None:
+def moment_of(text: str) -> datetime | None:
     """The end of a day, or a moment, in the system's zone. Raises UsageProblem."""
     if not text:
         return None
@@ -214,11 +231,18 @@ def _show_file(shell: Shell, user: UserContext) -> None:
         shell.table("profile", (*columns, "aliases"), rows)
 
 
-def edit(context: typer.Context) -> None:
-    """Open it in an editor."""
+def edit(
+    context: typer.Context,
+    fact: str = typer.Argument("", metavar="[ID]"),
+    value: list[str] = typer.Argument(default_factory=list, metavar="[WORDS…]"),
+) -> None:
+    """Put another value in the place of a fact's, or open the user's own file in an editor."""
     from assistant.cli.userfile import read_user
 
     shell = shells.of(context)
+    if fact:
+        _correct(shell, fact, " ".join(value))
+        return
     file = shell.paths.profile_file
     if not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -36,32 +36,54 @@ class FactBook:
         self, said: Statement, *, evidence: int, origin: Source, at: datetime, now: datetime, batch: str
     ) -> tuple[Fact, What] | None:
         """Take a statement in. None where it ends something that isn't known."""
-        key, value_key = self._keys(said)
+        key, value_key = self.keys(said)
         if said.ends:
             return self._end(said, at, batch, now)
         same = self._rows(f"key = ? AND value_key = ? AND {_CURRENT}", key, value_key)
         if same:
             return self._confirm(same[0], evidence, at, batch, now), "confirmed"
-        others = self._replaced(said, key, value_key)
+        others = self.replaced(said, key, value_key)
         fact = self._new(said, key, value_key, evidence, origin, at, now)
         newer = [one for one in others if one.observed_at > at]
         if newer:  # told late: it held until what is known already
             first = min(newer, key=lambda one: one.observed_at)
-            self._write(fact.id, valid_to=utc(max(first.valid_from, at)), superseded_by=first.id)
-            self._note(batch, now, "added", fact.id, None)
+            self.write(fact.id, valid_to=utc(max(first.valid_from, at)), superseded_by=first.id)
+            self.note(batch, now, "added", fact.id, None)
             return self.get(fact.id), "added"
         for old in others:
-            self._note(batch, now, "superseded", old.id, old)
-            self._write(old.id, valid_to=utc(at), superseded_by=fact.id)
-        self._note(batch, now, "added", fact.id, None)
+            self.note(batch, now, "superseded", old.id, old)
+            self.write(old.id, valid_to=utc(at), superseded_by=fact.id)
+        self.note(batch, now, "added", fact.id, None)
         return fact, "superseded" if others else "added"
 
     def pin(self, fact: str, pinned: bool, batch: str, now: datetime) -> Fact:
         """Keep it in sight whatever happens, or no longer. Raises KeyError."""
         before = self.get(fact)
-        self._note(batch, now, "pinned" if pinned else "unpinned", fact, before)
-        self._write(fact, pinned=int(pinned))
+        self.note(batch, now, "pinned" if pinned else "unpinned", fact, before)
+        self.write(fact, pinned=int(pinned))
         return self.get(fact)
+
+    def edit(self, old: Fact, value: str, text: str, evidence: int, language: str, now: datetime, batch: str) -> Fact:
+        """Another value in the place of a fact that holds; what says so already is confirmed."""
+        said = Statement(
+            predicate=old.predicate, subject=old.subject, topic=old.topic, value=value, text=text, language=language
+        )
+        key, value_key = self.keys(said)
+        same = [one for one in self._rows(f"key = ? AND value_key = ? AND {_CURRENT}", key, value_key) if one != old]
+        others = [one for one in self.replaced(said, key, value_key) if one.id != old.id]
+        if same:
+            fact = self._confirm(same[0], evidence, now, batch, now)
+        else:
+            fact = self._new(said, key, value_key, evidence, "said", now, now)
+        for one in (old, *others):
+            self.note(batch, now, "superseded", one.id, one)
+            self.write(one.id, valid_to=utc(now), superseded_by=fact.id)
+        if not same:
+            self.note(batch, now, "added", fact.id, None)
+        if old.pinned and not fact.pinned:
+            self.note(batch, now, "pinned", fact.id, fact)
+            self.write(fact.id, pinned=1)
+        return self.get(fact.id)
 
     def take_back(self, batch: str) -> list[Fact]:
         """Undo a batch: what it added goes for good (returned), what it changed is as before."""
@@ -89,6 +111,14 @@ class FactBook:
         if not rows:
             raise KeyError(fact)
         return rows[0]
+
+    def has(self, fact: str) -> bool:
+        """Whether there is one of this id."""
+        return bool(self._rows("id = ?", fact))
+
+    def about(self, key: str, value_key: str) -> list[Fact]:
+        """All that ever said so (`keys`), whether it holds or not."""
+        return self._rows("key = ? AND value_key = ?", key, value_key)
 
     def current(self, *, as_of: datetime | None = None, history: bool = False) -> list[Fact]:
         """What holds now, or held at a moment, or all that ever did; in the order in which it was learned."""
@@ -153,12 +183,13 @@ class FactBook:
 
     # --- inside ------------------------------------------------------------------------------------------------
 
-    def _keys(self, said: Statement) -> tuple[str, str]:
+    def keys(self, said: Statement | Fact) -> tuple[str, str]:
+        """What it is about, and its value, as they are compared."""
         value_key = plain(said.value)
         about = "|".join((plain(said.subject), said.predicate, plain(said.topic)))
         return (about if self._kinds.predicates[said.predicate].one else f"{about}|{value_key}"), value_key
 
-    def _replaced(self, said: Statement, key: str, value_key: str) -> list[Fact]:
+    def replaced(self, said: Statement | Fact, key: str, value_key: str) -> list[Fact]:
         """What can't hold beside it any more."""
         predicate = self._kinds.predicates[said.predicate]
         others = self._rows(f"key = ? AND {_CURRENT}", key) if predicate.one else []
@@ -200,10 +231,10 @@ class FactBook:
         return self.get(fact)
 
     def _confirm(self, fact: Fact, evidence: int, at: datetime, batch: str, now: datetime) -> Fact:
-        self._note(batch, now, "confirmed", fact.id, fact)
+        self.note(batch, now, "confirmed", fact.id, fact)
         self.ground(fact.id, evidence)
         confidence = fact.confidence + (1 - fact.confidence) * _AGAIN
-        self._write(
+        self.write(
             fact.id,
             confidence=confidence,
             observed_at=utc(max(at, fact.observed_at)),
@@ -224,8 +255,8 @@ class FactBook:
         if not same:
             return None
         for old in same:
-            self._note(batch, now, "ended", old.id, old)
-            self._write(old.id, valid_to=utc(at))
+            self.note(batch, now, "ended", old.id, old)
+            self.write(old.id, valid_to=utc(at))
         return self.get(same[0].id), "ended"
 
     def _replace(self, fact: Fact, newer: str, until: datetime | None) -> None:
@@ -235,8 +266,8 @@ class FactBook:
         ).fetchone()
         if added is None or until is None:
             return
-        self._note(added["batch"], datetime.fromisoformat(added["at"]), "superseded", fact.id, fact)
-        self._write(fact.id, valid_to=utc(until), superseded_by=newer)
+        self.note(added["batch"], datetime.fromisoformat(added["at"]), "superseded", fact.id, fact)
+        self.write(fact.id, valid_to=utc(until), superseded_by=newer)
 
     def _unground(self, fact: str, source: str) -> None:
         self._db.conn.execute(
@@ -244,11 +275,13 @@ class FactBook:
             (fact, source),
         )
 
-    def _write(self, fact: str, **columns: object) -> None:
+    def write(self, fact: str, **columns: object) -> None:
+        """Set columns of a fact."""
         settings = ", ".join(f"{name} = ?" for name in columns)
         self._db.conn.execute(f"UPDATE facts SET {settings} WHERE id = ?", (*columns.values(), fact))
 
-    def _note(self, batch: str, now: datetime, what: What, fact: str, before: Fact | None) -> None:
+    def note(self, batch: str, now: datetime, what: What, fact: str, before: Fact | None) -> None:
+        """Enter into the history what becomes of a fact, which was so `before`."""
         kept = before.model_dump_json(include=_MUTABLE) if before else "{}"
         self._db.conn.execute(
             "INSERT INTO profile_changes (batch, at, what, fact, before) VALUES (?, ?, ?, ?, ?)",
@@ -256,7 +289,7 @@ class FactBook:
         )
 
     def _restore(self, before: dict[str, object]) -> None:
-        self._write(str(before.pop("id")), **{name: _column(value) for name, value in before.items()})
+        self.write(str(before.pop("id")), **{name: _column(name, value) for name, value in before.items()})
 
     def _rows(self, where: str, *values: object) -> list[Fact]:
         rows = self._db.conn.execute(
@@ -277,7 +310,10 @@ def plain(text: str) -> str:
     return " ".join(folded.split())
 
 
-def _column(value: object) -> object:
+def _column(name: str, value: object) -> object:
+    """As it is stored: moments in the one form by which text sorts as time does."""
+    if isinstance(value, str) and name != "superseded_by":
+        return utc(datetime.fromisoformat(value))
     return int(value) if isinstance(value, bool) else value
 
 

@@ -1,7 +1,8 @@
 """Forgetting for good: facts, the words that state them, and every copy of those that the program has made.
 
-What is forgotten is gone from the tables and their indexes, the vectors, the transcripts of conversations, and from
-backups (a copy that holds it is removed). `store.scrub` then overwrites what the database file still holds of it.
+What is forgotten is gone from the tables and their indexes, the vectors, the transcripts of conversations, from exports
+that lie where they were written, and from backups (a copy that holds it is removed). `store.scrub` then overwrites what
+the database file still holds of it.
 """
 
 from __future__ import annotations
@@ -12,13 +13,14 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from assistant.failpoint import failpoint
-from assistant.knowledge import Evidence, Fact
+from assistant.knowledge import Evidence, Fact, Forgotten
 from assistant.memory.evidence import EvidenceBook
+from assistant.memory.exports import Exports
 from assistant.memory.facts import FactBook
 from assistant.memory.kinds import kinds
 from assistant.memory.vectors import VectorFiles
 from assistant.store import Database, transaction
-from assistant.store.backups import listed
+from assistant.store.copies import remove_copies
 from assistant.store.scrub import scrub
 
 _LEAST = 4
@@ -28,23 +30,28 @@ _LEAST = 4
 class Forgetting:
     """One deletion."""
 
-    def __init__(self, db: Database, evidence: EvidenceBook, facts: FactBook, vectors: VectorFiles) -> None:
+    def __init__(
+        self, db: Database, evidence: EvidenceBook, facts: FactBook, vectors: VectorFiles, exports: Exports
+    ) -> None:
         self._db = db
         self._evidence = evidence
         self._facts = facts
         self._vectors = vectors
+        self._exports = exports
 
-    async def forget(self, ids: Sequence[str]) -> int:
-        """Forget these facts; how many there were. When it returns, nothing of them is on the disk."""
-        facts, _, said = self._found(ids)
+    async def forget(self, ids: Sequence[str]) -> Forgotten:
+        """Forget these facts. When it returns, nothing of them is on the disk but in the files that it names."""
+        facts, needles, said = self._found(ids)
         if not facts:
-            return 0
+            return Forgotten(count=0)
         # Before anything else: who is cut off after this can still say "forget" again, and no copy is left over.
-        await asyncio.to_thread(_remove_copies, self._file(), _marks(facts, said.values()))
+        marks = _marks(facts, said.values())
+        seen = await asyncio.to_thread(remove_copies, self._file(), marks, frozenset())
+        since = min([*(fact.recorded_at for fact in facts), *(one.at for one in said.values())])
+        left = await self._exports.forget(facts, needles, since)
+        failpoint("profile.forgetting")
         with transaction(self._db):
             facts, needles, said = self._found(ids)
-            if not facts:
-                return 0
             self._vectors.empty(said)
             rest = self._others(said, {fact.id for fact in facts})
             self._facts.delete([fact.id for fact in facts])
@@ -54,7 +61,8 @@ class Forgetting:
             self._forget_turns(needles, said.values())
         failpoint("profile.forgotten")
         await scrub(self._db)
-        return len(facts)
+        await asyncio.to_thread(remove_copies, self._file(), marks, seen)  # those that were made meanwhile
+        return Forgotten(count=len(facts), left=tuple(left))
 
     def _found(self, ids: Sequence[str]) -> tuple[list[Fact], list[str], dict[int, Evidence]]:
         """The facts, what is looked for elsewhere, and the evidence that goes."""
@@ -117,14 +125,3 @@ def _marks(facts: Sequence[Fact], said: Iterable[Evidence]) -> list[str]:
 
 def _escaped(text: str) -> str:
     return re.sub(r"([\\%_])", r"\\\1", text)
-
-
-def _remove_copies(database: Path | None, marks: Sequence[str]) -> None:
-    """Remove backups that hold any of it; the next daily one holds the rest again."""
-    if database is None:
-        return
-    sought = [mark.encode() for mark in marks]
-    for backup in listed(database):
-        data = backup.file.read_bytes()
-        if any(one in data for one in sought):
-            backup.file.unlink(missing_ok=True)

@@ -9,13 +9,14 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from assistant.errors import EngineError, NotFound, Rejected
+from assistant.errors import Conflict, EngineError, NotFound, Rejected
 from assistant.failpoint import failpoint
-from assistant.knowledge import Change, Evidence, Fact, Recalled, Source, Statement
+from assistant.knowledge import Change, Evidence, Fact, Forgotten, Recalled, Source, Statement
 from assistant.memory.asked import asked_for
 from assistant.memory.evidence import EvidenceBook
 from assistant.memory.facts import FactBook
 from assistant.memory.forgetting import Forgetting
+from assistant.memory.hands import Hands
 from assistant.memory.kinds import kinds
 from assistant.memory.recall import ENOUGH, Recall
 from assistant.memory.stating import statements
@@ -23,7 +24,6 @@ from assistant.memory.vectors import VectorFiles
 from assistant.models import Turn
 from assistant.ports import Clock, Embedder, Quiet
 from assistant.store import Database, transaction
-from assistant.store.index import fold
 
 _log = logging.getLogger(__name__)
 _BATCH = 16
@@ -49,8 +49,6 @@ class KeptProfile:
         never: Sequence[str] = (),
     ) -> None:
         """Where `learn` is false, only what is asked to be remembered is; of words in `never` nothing ever is."""
-        self._learn = learn
-        self._never = [fold(word) for word in never]
         self._db = db
         self._clock = clock
         self._evidence = EvidenceBook(db)
@@ -61,12 +59,28 @@ class KeptProfile:
         self._quiet = quiet
         self._fresh = asyncio.Event()
         self._fresh.set()
+        self._hands = Hands(
+            db,
+            clock,
+            self._evidence,
+            self._facts,
+            self._vectors,
+            folder=folder / "exports",
+            learn=learn,
+            never=never,
+            fresh=self._fresh.set,
+        )
+
+    @property
+    def hands(self) -> Hands:
+        """What the user decides over it."""
+        return self._hands
 
     # --- taking in ---------------------------------------------------------------------------------------------
 
     def heard(self, turn: Turn, language: str) -> None:
         """Keep what a person said, and the facts that it states, unless nothing shall be learned."""
-        if not self._learn or self._barred(turn.text):
+        if not self.hands.learns(turn.text):
             return
         self.take_in(turn.text, f"turn:{turn.id}", language=language, at=self._clock.now(), thread=turn.session)
 
@@ -87,16 +101,13 @@ class KeptProfile:
 
     def remember(self, text: str, source: str, *, language: str) -> list[Fact]:
         """Keep what the user asked to be remembered: as the facts that it states, else in their words."""
-        if self._barred(text):
+        if self.hands.bars(text):
             raise Rejected("memory.barred")
         now = self._clock.now()
         said = statements(text, language)
         if not said:
             said = [Statement(predicate="said", value=text, text=text, language=language)]
         return self._keep(text[:_LONGEST], source, said, language, now, "said", "", "")
-
-    def _barred(self, text: str) -> bool:
-        return any(word in fold(text) for word in self._never)
 
     def _keep(
         self,
@@ -185,6 +196,7 @@ class KeptProfile:
             if number is not None and not self._facts.read_in([number]):
                 self._evidence.delete([number])
                 self._vectors.empty([number])
+            self.hands.take_back(batch)
         return gone
 
     def pin(self, fact: str, pinned: bool) -> Fact:
@@ -193,9 +205,26 @@ class KeptProfile:
         with transaction(self._db):
             return self._facts.pin(fact, pinned, f"pin:{uuid.uuid4().hex}", self._clock.now())
 
-    async def forget(self, facts: Sequence[str]) -> int:
-        """Remove facts for good, with the words that state them and everything made of those. How many there were."""
-        forgetting = Forgetting(self._db, self._evidence, self._facts, self._vectors)
+    def edit(self, fact: str, value: str, *, language: str) -> Fact:
+        """Put another value in the place of one that holds; it becomes history. Raises NotFound, Conflict, Rejected."""
+        old = self.fact(fact)
+        if old.valid_to is not None or old.superseded_by is not None:
+            raise Conflict("memory.is_past", fact=fact)
+        if not value.strip() or self.hands.bars(value):
+            raise Rejected("memory.barred" if value.strip() else "memory.no_value")
+        now, batch = self._clock.now(), f"edit:{uuid.uuid4().hex}"
+        said = self.tell(old.model_copy(update={"value": value.strip()}), language)
+        with transaction(self._db):
+            number = self._evidence.append(said, source=batch, origin="said", language=language, at=now)
+            assert number is not None  # a source of its own
+            done = self._facts.edit(old, value.strip(), said, number, language, now, batch)
+            failpoint("profile.edited")
+        self._fresh.set()
+        return done
+
+    async def forget(self, facts: Sequence[str]) -> Forgotten:
+        """Remove facts for good, with the words that state them and everything made of those."""
+        forgetting = Forgetting(self._db, self._evidence, self._facts, self._vectors, self.hands.exports)
         return await forgetting.forget(facts)
 
     def expire(self, keep_days: int) -> int:
