@@ -17,7 +17,7 @@ from typing import Literal
 from assistant.errors import AssistantError, Conflict, Rejected
 from assistant.failpoint import failpoint
 from assistant.knowledge import Fact
-from assistant.memory.document import Document, document, read_document
+from assistant.memory.document import Document, Entry, document, read_document
 from assistant.memory.evidence import EvidenceBook, utc
 from assistant.memory.facts import FactBook
 from assistant.memory.kinds import kinds
@@ -149,9 +149,16 @@ def _without_json(text: str, facts: Sequence[Fact], needles: Sequence[str]) -> s
             evidence.append(one)
         elif besides:
             evidence.append(one.model_copy(update={"text": ". ".join(dict.fromkeys(besides))}))
-    changes = [one for one in found.changes if one.fact not in gone]
+    kept = [one.model_copy(update={"superseded_by": None}) if one.superseded_by in gone else one for one in kept]
+    changes = [_without_ids(one, gone) for one in found.changes if one.fact not in gone]
     left = Document(exported_at=found.exported_at, evidence=tuple(evidence), facts=tuple(kept), changes=tuple(changes))
     return left.text()
+
+
+def _without_ids(entry: Entry, gone: set[str]) -> Entry:
+    if entry.before.get("superseded_by") not in gone:
+        return entry
+    return entry.model_copy(update={"before": entry.before | {"superseded_by": None}})
 
 
 def _without_markdown(text: str, facts: Sequence[Fact]) -> str:

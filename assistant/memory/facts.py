@@ -165,6 +165,12 @@ class FactBook:
     def delete(self, facts: Sequence[str]) -> None:
         """Remove them and all that was noted of their changes; what they took the place of stays history."""
         marks = ",".join("?" * len(facts))
+        self._db.conn.execute(f"UPDATE facts SET superseded_by = NULL WHERE superseded_by IN ({marks})", list(facts))
+        self._db.conn.execute(
+            "UPDATE profile_changes SET before = json_set(before, '$.superseded_by', NULL)"
+            f" WHERE before ->> '$.superseded_by' IN ({marks})",
+            list(facts),
+        )
         self._db.conn.execute(f"DELETE FROM facts WHERE id IN ({marks})", list(facts))
 
     def changes(self, limit: int) -> list[Change]:

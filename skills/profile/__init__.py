@@ -114,8 +114,8 @@ async def why(ctx: Context, query: str) -> Result:
     facts = _meant(ctx, query, "profile.which_why")
     for one in facts:
         lines.append(_tell(ctx, one))
-        for said in profile.why(one.id)[-_SHOWN:]:
-            lines.append(ctx.text("profile.said", at=said.at.astimezone(ctx.zone).date(), text=said.text))
+        said = profile.why(one.id)[-_SHOWN:]
+        lines += [ctx.text("profile.said", at=one.at.astimezone(ctx.zone).date(), text=one.text) for one in said]
     return Result(text="\n".join(lines), data={"items": [_item(ctx, one) for one in facts]})
 
 
