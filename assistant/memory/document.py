@@ -60,7 +60,7 @@ class Document(Value):
 
     def text(self) -> str:
         """As it is written to a file."""
-        return json.dumps(self.model_dump(mode="json"), ensure_ascii=False, indent=1) + "\n"
+        return self.model_dump_json(indent=1) + "\n"
 
 
 def document(db: Database, evidence: EvidenceBook, facts: FactBook, now: datetime) -> Document:
@@ -92,14 +92,19 @@ def read_document(text: str, kinds: Kinds) -> Document:
         raise Rejected("memory.import_foreign")
     if tree.get("version") != VERSION:
         raise Rejected("memory.import_version", version=str(tree.get("version"))[:20], known=VERSION)
+    found = parsed(text)
+    _check(found, kinds)
+    return found
+
+
+def parsed(text: str) -> Document:
+    """The document in a text that we wrote: its fields are checked, and not whether they fit. Raises Rejected."""
     try:
-        found = Document.model_validate_json(text)
+        return Document.model_validate_json(text)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise Rejected("memory.import_broken", where=where, problem=first["msg"]) from error
-    _check(found, kinds)
-    return found
 
 
 def _check(found: Document, kinds: Kinds) -> None:

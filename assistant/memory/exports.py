@@ -7,6 +7,7 @@ hand or is not there any more can't be mended; the user is told of it.
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,10 +18,9 @@ from typing import Literal
 from assistant.errors import AssistantError, Conflict, Rejected
 from assistant.failpoint import failpoint
 from assistant.knowledge import Fact
-from assistant.memory.document import Document, Entry, document, read_document
+from assistant.memory.document import Document, Entry, document, parsed
 from assistant.memory.evidence import EvidenceBook, utc
 from assistant.memory.facts import FactBook
-from assistant.memory.kinds import kinds
 from assistant.memory.readable import read, written
 from assistant.store import Database, transaction
 from assistant.whole import write_whole
@@ -130,10 +130,12 @@ def _literal(name: str) -> str:
 
 def _without_json(text: str, facts: Sequence[Fact], needles: Sequence[str]) -> str:
     """A document without these facts and their words; what those said besides stays in words of its own."""
-    found = read_document(text, kinds())
     gone = {fact.id for fact in facts}
+    sought = {needle.casefold() for needle in needles}
+    if not _may_hold(text, gone | sought):
+        return text
+    found = parsed(text)
     stated = {source for fact in found.facts if fact.id in gone for source in fact.evidence}
-    sought = [needle.casefold() for needle in needles]
     said = {
         one.source
         for one in found.evidence
@@ -142,17 +144,27 @@ def _without_json(text: str, facts: Sequence[Fact], needles: Sequence[str]) -> s
     if not said and not any(fact.id in gone for fact in found.facts):
         return text
     kept = [fact for fact in found.facts if fact.id not in gone]
+    besides: dict[str, list[str]] = {}
+    for fact in kept:
+        for source in said.intersection(fact.evidence):
+            besides.setdefault(source, []).append(fact.text)
     evidence = []
     for one in found.evidence:
-        besides = [fact.text for fact in kept if one.source in fact.evidence]
         if one.source not in said:
             evidence.append(one)
-        elif besides:
-            evidence.append(one.model_copy(update={"text": ". ".join(dict.fromkeys(besides))}))
+        elif one.source in besides:
+            evidence.append(one.model_copy(update={"text": ". ".join(dict.fromkeys(besides[one.source]))}))
     kept = [one.model_copy(update={"superseded_by": None}) if one.superseded_by in gone else one for one in kept]
     changes = [_without_ids(one, gone) for one in found.changes if one.fact not in gone]
     left = Document(exported_at=found.exported_at, evidence=tuple(evidence), facts=tuple(kept), changes=tuple(changes))
     return left.text()
+
+
+def _may_hold(text: str, sought: set[str]) -> bool:
+    """Whether some of it stands there, in one of the spellings of JSON: it is read through only then."""
+    folded = text.casefold()
+    spelled = (json.dumps(one, ensure_ascii=plain)[1:-1].casefold() for one in sought for plain in (False, True))
+    return any(one in folded for one in spelled)
 
 
 def _without_ids(entry: Entry, gone: set[str]) -> Entry:

@@ -66,7 +66,7 @@ class Forgetting:
 
     def _found(self, ids: Sequence[str]) -> tuple[list[Fact], list[str], dict[int, Evidence]]:
         """The facts, what is looked for elsewhere, and the evidence that goes."""
-        facts = [fact for fact in self._facts.current(history=True) if fact.id in set(ids)]
+        facts = [self._facts.get(one) for one in dict.fromkeys(ids) if self._facts.has(one)]
         stated = self._evidence.of(number for fact in facts for number in self._facts.evidence_of(fact.id))
         needles = _needles(facts, stated.values())
         return facts, needles, stated | self._evidence.holding(needles)
