@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Literal
 
 from assistant.errors import AssistantError, Conflict, Rejected
-from assistant.failpoint import failpoint
 from assistant.knowledge import Fact
 from assistant.memory.document import Document, Entry, document, parsed
 from assistant.memory.evidence import EvidenceBook, utc
@@ -69,9 +68,8 @@ class Exports:
                     "INSERT OR REPLACE INTO profile_exports (file, form, at) VALUES (?, ?, ?)",
                     (str(file), form, utc(now)),
                 )
-            failpoint("profile.export")
             try:
-                await asyncio.to_thread(write_whole, file, text.encode(), edge="export")
+                await asyncio.to_thread(write_whole, file, text.encode())
             except OSError as error:
                 raise AssistantError("memory.unwritable", file=str(file), problem=error.strerror or "") from error
 
@@ -111,7 +109,7 @@ def _mended(exports: Sequence[Export], facts: Sequence[Fact], needles: Sequence[
             before = one.file.read_bytes().decode()
             after = _without_json(before, facts, needles) if one.form == "json" else _without_markdown(before, facts)
             if after != before:
-                write_whole(one.file, after.encode(), edge="export")
+                write_whole(one.file, after.encode())
         except (OSError, UnicodeDecodeError, Rejected) as error:
             _log.warning("%s can't be mended: %s", one.file, error)
             left.append(one)

@@ -49,10 +49,8 @@ class Forgetting:
         seen = await asyncio.to_thread(remove_copies, self._file(), marks, frozenset())
         since = min([*(fact.recorded_at for fact in facts), *(one.at for one in said.values())])
         left = await self._exports.forget(facts, needles, since)
-        failpoint("profile.forgetting")
         with transaction(self._db):
             facts, needles, said = self._found(ids)
-            self._vectors.empty(said)
             rest = self._others(said, {fact.id for fact in facts})
             self._facts.delete([fact.id for fact in facts])
             self._evidence.delete(said)
@@ -60,6 +58,7 @@ class Forgetting:
                 self._keep_rest(one, others)
             self._forget_turns(needles, said.values())
         failpoint("profile.forgotten")
+        self._evidence.sweep(self._vectors)
         await scrub(self._db)
         await asyncio.to_thread(remove_copies, self._file(), marks, seen)  # those that were made meanwhile
         return Forgotten(count=len(facts), left=tuple(left))

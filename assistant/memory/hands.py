@@ -10,7 +10,6 @@ from datetime import UTC, datetime, time
 from pathlib import Path
 
 from assistant.errors import Rejected
-from assistant.failpoint import failpoint
 from assistant.knowledge import Pause, ProfileStats, Statement, Taken
 from assistant.memory.bounds import Bounds
 from assistant.memory.document import read_document
@@ -20,7 +19,6 @@ from assistant.memory.facts import FactBook
 from assistant.memory.kinds import kinds
 from assistant.memory.readable import read
 from assistant.memory.taking import Taking
-from assistant.memory.vectors import VectorFiles
 from assistant.ports import Clock
 from assistant.store import Database, transaction
 
@@ -38,7 +36,6 @@ class Hands:
         clock: Clock,
         evidence: EvidenceBook,
         facts: FactBook,
-        vectors: VectorFiles,
         *,
         folder: Path,
         learn: bool,
@@ -50,7 +47,6 @@ class Hands:
         self._clock = clock
         self._evidence = evidence
         self._facts = facts
-        self._vectors = vectors
         self._folder = folder
         self._learn = learn
         self._never = tuple(never)
@@ -154,8 +150,6 @@ class Hands:
             stating = self._facts.read_in(some)
             idle += [number for number in some if number not in stating]
         self._evidence.delete(idle)
-        if idle:
-            self._vectors.empty(idle)
 
     def _take_json(self, text: str, batch: str) -> Taken:
         found = read_document(text.lstrip("\ufeff"), kinds())
@@ -164,7 +158,6 @@ class Hands:
                 self._db, self._evidence, self._facts, kinds(), bars=self.bars, batch=batch, now=self._clock.now()
             )
             taken = taking.take(found)
-            failpoint("profile.import")
         return taken
 
     def _take_lines(self, text: str, batch: str) -> Taken:
@@ -181,7 +174,6 @@ class Hands:
                 elif (what := self._state(line.said, line.text, at, now, batch)) is not None:
                     done["added"] += what != "confirmed"
                     done[what] += what != "added"
-            failpoint("profile.import")
         return Taken.model_validate(done)
 
     def _state(self, said: Statement, line: str, at: datetime, now: datetime, batch: str) -> str | None:

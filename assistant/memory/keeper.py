@@ -54,6 +54,7 @@ class KeptProfile:
         self._evidence = EvidenceBook(db)
         self._facts = FactBook(db, kinds())
         self._vectors = VectorFiles(folder)
+        self._evidence.sweep(self._vectors)
         self._recall = Recall(self._evidence, self._facts, self._vectors, embedder)
         self._embedder = embedder
         self._quiet = quiet
@@ -64,7 +65,6 @@ class KeptProfile:
             clock,
             self._evidence,
             self._facts,
-            self._vectors,
             folder=folder / "exports",
             learn=learn,
             never=never,
@@ -195,8 +195,8 @@ class KeptProfile:
             number = self._evidence.numbered(batch)
             if number is not None and not self._facts.read_in([number]):
                 self._evidence.delete([number])
-                self._vectors.empty([number])
             self.hands.take_back(batch)
+        self._evidence.sweep(self._vectors)
         return gone
 
     def pin(self, fact: str, pinned: bool) -> Fact:
@@ -218,7 +218,6 @@ class KeptProfile:
             number = self._evidence.append(said, source=batch, origin="said", language=language, at=now)
             assert number is not None  # a source of its own
             done = self._facts.edit(old, value.strip(), said, number, language, now, batch)
-            failpoint("profile.edited")
         self._fresh.set()
         return done
 
@@ -234,7 +233,7 @@ class KeptProfile:
         with transaction(self._db):
             old = self._evidence.idle_before(self._clock.now() - timedelta(days=keep_days))
             self._evidence.delete(old)
-        self._vectors.empty(old)
+        self._evidence.sweep(self._vectors)
         return len(old)
 
     # --- in the background ---------------------------------------------------------------------------------------

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import json
 import random
+import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -27,9 +29,12 @@ from assistant.skillkit.context import Calm
 from assistant.store import backups, open_database
 from assistant.store.index import segment
 from assistant.vectors import EMPTY, RECORD
+from bench.memory.home import Workshop
+from bench.memory.recalling import Figures
 from bench.memory.standin import StandIn
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+_DELETIONS, _EVIDENCE, _SEED = 500, 2_100, 1
 _SEARCH_EACH = 5
 """Deletions between two searches of all files for all that these deletions took."""
 _LEAST = 4
@@ -247,6 +252,27 @@ async def lived(base: Path, deletions: int, evidence: int, seed: int, embedder: 
     finally:
         life.db.close()
     return found
+
+
+async def measured(shop: Workshop, most: int) -> Figures:
+    """500 deletions (`most`), or fewer, in a profile of 2,000 pieces of evidence and a few hundred facts; their seconds.
+
+    With the sentence models of this machine, where they are, else with a stand-in.
+    """
+    with tempfile.TemporaryDirectory(dir=shop.folder) as made:
+        models = shop.models if shop.models.ready else None
+        found = await lived(Path(made), most or _DELETIONS, _EVIDENCE, _SEED, models)
+    for one in (*found.leaks, *found.harmed):
+        print(one, file=sys.stderr)
+    return {
+        "forget_leaks": len(found.leaks),
+        "forget_harmed": len(found.harmed),
+        "forget_p95_s": percentile(found.seconds, 0.95),
+        "forget_max_s": max(found.seconds, default=None),
+        "forget_deletions": len(found.seconds),
+        "forget_facts": found.facts,
+        "forget_evidence": found.evidence,
+    }
 
 
 def _not_said_again(life: Life, gone: set[str]) -> set[str]:

@@ -183,7 +183,8 @@ async def test_an_export_in_words_is_undone(talk: Talk) -> None:
 def test_the_tables_are_made_in_an_older_database(tmp_path: Path) -> None:
     db = open_database(tmp_path / "assistant.db")
     db.conn.execute("DELETE FROM migrations WHERE name = 'm0011_hands'")
-    for table in ("profile_never", "profile_pause", "profile_exports", "profile_imports"):
+    db.conn.execute("DROP TRIGGER evidence_gone")
+    for table in ("profile_never", "profile_pause", "profile_exports", "profile_imports", "vectors_gone"):
         db.conn.execute(f"DROP TABLE {table}")
     db.close()
     again = open_database(tmp_path / "assistant.db")
