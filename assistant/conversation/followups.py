@@ -111,10 +111,10 @@ def followed(
             if found := read(said):
                 return found
     except AskAgain as question:
-        asked = Step(
+        step = Step(
             kind="ask", calls=tuple(before), missing=question.missing, reply=world.explain(question), via="intent"
         )
-        return Followed(asked, replaces=said.acted)
+        return Followed(step, replaces=said.acted)
     except Rejected as refusal:
         return Followed(Step(kind="refuse", calls=tuple(before[-1:]), reply=world.explain(refusal), via="intent"))
     return None

@@ -16,10 +16,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Literal
 
 from assistant.clock import FrozenClock
 from assistant.conversation.sessions import Sessions
-from assistant.events import Reply, TurnStarted
+from assistant.events import Event, Reply, TurnStarted
 from assistant.knowledge import Fact
 from assistant.memory.keeper import KeptProfile
 from assistant.memory.kinds import kinds
@@ -121,14 +122,14 @@ class Life:
         if self.dice.random() < 0.5:
             backups.make_daily(self.database, NOW + timedelta(minutes=number))
         else:
-            form = self.dice.choice(("json", "markdown"))
+            form: Literal["json", "markdown"] = "json" if self.dice.random() < 0.5 else "markdown"
             await self.profile.hands.export(self.base / f"export-{number % 6}", form, self.dice.choice(("en", "zh")))
 
     def _turn(self, said: str, reply: str, *, heard: bool = True) -> None:
         self._turns += 1
         self.clock.at += timedelta(minutes=7)
         turn = Turn(id=f"t{self._turns:06}", text=said, session=f"s{self._turns % 7}")
-        events = [
+        events: list[Event] = [
             TurnStarted(turn=turn.id, session=turn.session, text=said),
             Reply(turn=turn.id, session=turn.session, text=reply, via="intent"),
         ]
@@ -255,7 +256,7 @@ async def lived(base: Path, deletions: int, evidence: int, seed: int, embedder: 
 
 
 async def measured(shop: Workshop, most: int) -> Figures:
-    """500 deletions (`most`), or fewer, in a profile of 2,000 pieces of evidence and a few hundred facts; their seconds.
+    """500 deletions (or `most`) in a profile of 2,000 pieces of evidence and a few hundred facts; their seconds.
 
     With the sentence models of this machine, where they are, else with a stand-in.
     """

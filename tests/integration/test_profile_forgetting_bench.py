@@ -1,4 +1,4 @@
-"""A small run of what `bench.memory --only forget` measures: nothing of what is forgotten is left, nothing else is harmed."""
+"""A small run of what `bench.memory --only forget` measures: what is forgotten leaves nothing, the rest is unharmed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The profile in its user's hands, in words: where it comes from, "forget that", a pause, topics that are never learned."""
+"""The profile in its user's hands, in words: why, "forget that", a pause, topics never learned."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A profile carried away and back: nothing is lost as JSON, what holds is read from Markdown, no bad file changes it."""
+"""A profile carried away and back: nothing is lost as JSON, what holds comes back from Markdown."""
 
 from __future__ import annotations
 
