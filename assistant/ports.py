@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 from zoneinfo import ZoneInfo
 
 from assistant.events import Event
-from assistant.knowledge import Deed, Evidence, Fact, Habit, Recalled
+from assistant.knowledge import Deed, Evidence, Fact, Forgotten, Habit, Pause, ProfileStats, Recalled
 from assistant.models import Approval, Chunk, Completion, Language, Notice, Operation, Receipt, Turn, UserContext
 from assistant.remote import Account, Credential
 from assistant.vectors import Nearest
@@ -295,8 +295,49 @@ class Habits(Protocol):
         ...
 
 
+class ProfileHands(Protocol):
+    """What the user decides over their profile: what is learned, and that it can be carried away."""
+
+    def paused(self) -> Pause | None:
+        """The pause, where there is one now."""
+        ...
+
+    def pause(self, until: datetime | None = None) -> Pause:
+        """Learn nothing until then, or until `resume`. Raises Rejected for a moment that is past."""
+        ...
+
+    def resume(self) -> bool:
+        """Learn again; False where there was no pause."""
+        ...
+
+    def bar(self, topic: str) -> bool:
+        """Learn nothing of a topic any more; False where that is so already. Raises Rejected for an empty one."""
+        ...
+
+    def unbar(self, topic: str) -> bool:
+        """Learn of a topic again; False where it was not barred."""
+        ...
+
+    def stats(self) -> ProfileStats:
+        """How much is known, and what is kept from being learned."""
+        ...
+
+    async def export(self, file: Path | None, form: Literal["json", "markdown"], language: str) -> Path:
+        """Write the profile to a file (None: one in the program's own folder); which one."""
+        ...
+
+    async def remove_export(self, file: Path) -> bool:
+        """Remove an export again; False where there is none."""
+        ...
+
+
 class Profile(Protocol):
     """What is known of the user: kept as it was said, superseded, never out of the user's hands."""
+
+    @property
+    def hands(self) -> ProfileHands:
+        """What the user decides over it."""
+        ...
 
     def heard(self, turn: Turn, language: str) -> None:
         """Keep what a person said, and the facts that it states."""
@@ -361,6 +402,6 @@ class Profile(Protocol):
         """Undo what one source brought; the facts that are gone."""
         ...
 
-    async def forget(self, facts: Sequence[str]) -> int:
-        """Remove facts (by id) for good, with all that states them; how many there were."""
+    async def forget(self, facts: Sequence[str]) -> Forgotten:
+        """Remove facts (by id) for good, with all that states them."""
         ...

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from assistant.knowledge import Evidence, Source
 from assistant.memory.concepts import concepts
-from assistant.memory.vectors import family
+from assistant.memory.vectors import VectorFiles, family
 from assistant.store import Database
 from assistant.store.index import segment
 
@@ -175,6 +175,13 @@ class EvidenceBook:
     def delete(self, numbers: Iterable[int]) -> None:
         """Remove them; the numbers are never given again."""
         self._db.conn.executemany("DELETE FROM evidence WHERE id = ?", [(number,) for number in numbers])
+
+    def sweep(self, vectors: VectorFiles) -> None:
+        """Empty the vectors of what was removed. Call it after the commit, and at the start for what a crash left."""
+        numbers = [row[0] for row in self._db.conn.execute("SELECT number FROM vectors_gone")]
+        if numbers:
+            vectors.empty(numbers)
+            self._db.conn.executemany("DELETE FROM vectors_gone WHERE number = ?", [(number,) for number in numbers])
 
     def counts(self) -> dict[str, int]:
         """How much there is of each family of scripts."""

@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from assistant.store.database import Database
 
@@ -26,6 +27,19 @@ async def scrub(db: Database) -> None:
     for index in _INDEXES:
         await _merge(db, index)
     db.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def rewrite_where_left(db: Database, file: Path | None, marks: Sequence[str]) -> None:
+    """Write the database anew where its file still holds a mark; call it from a thread.
+
+    `secure_delete` does not reach what SQLite leaves in the gaps of a page when it moves rows between pages.
+    """
+    if file is None:
+        return
+    data = file.read_bytes()
+    if any(mark.encode() in data for mark in marks):
+        db.conn.execute("VACUUM")
+        db.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 async def _merge(db: Database, index: str) -> None:
