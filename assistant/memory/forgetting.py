@@ -23,7 +23,7 @@ from assistant.memory.kinds import kinds
 from assistant.memory.vectors import VectorFiles
 from assistant.store import Database, transaction
 from assistant.store.copies import remove_copies
-from assistant.store.scrub import rewrite_where_left, scrub
+from assistant.store.scrub import scrub
 
 _LEAST = 4
 """Bytes of a value that is looked for wherever else it was said; a shorter one ("38") means many things."""
@@ -64,7 +64,6 @@ class Forgetting:
         failpoint("profile.forgotten")
         self._evidence.sweep(self._vectors)
         await scrub(self._db)
-        await asyncio.to_thread(rewrite_where_left, self._db, self._file(), marks)
         await asyncio.to_thread(remove_copies, self._file(), marks, seen)  # those that were made meanwhile
         return Forgotten(count=len(facts), left=tuple(left))
 

@@ -1,8 +1,9 @@
 """Forgetting for good: what was deleted leaves the search index, the log of the database and the disk. Knows no table
 but the indexes' words.
 
-`secure_delete` overwrites what a DELETE frees. Two copies outlive it: the words of a deleted document stay in the
-full-text index until its segments are merged, and old pages stay in the write-ahead log until it is emptied.
+`secure_delete` overwrites what a DELETE frees. Three copies outlive it: the words of a deleted document stay in the
+full-text index until its segments are merged, old pages stay in the write-ahead log until it is emptied, and rows that
+were moved leave copies in the gaps of pages (`gaps`).
 """
 
 from __future__ import annotations
@@ -10,10 +11,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 from assistant.store.database import Database
+from assistant.store.gaps import clear_gaps
 
 _log = logging.getLogger(__name__)
 _INDEXES = ("index_words", "evidence_words")
@@ -23,23 +25,16 @@ _FIRST_S, _EVERY_S = 60.0, 3600.0
 
 
 async def scrub(db: Database) -> None:
-    """Merge each index into one segment, in steps that let other work through, then empty the write-ahead log."""
+    """Merge each index into one segment, in steps that let other work through, then clear the gaps and the log.
+
+    Raises sqlite3.Error.
+    """
     for index in _INDEXES:
         await _merge(db, index)
     db.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-
-
-def rewrite_where_left(db: Database, file: Path | None, marks: Sequence[str]) -> None:
-    """Write the database anew where its file still holds a mark; call it from a thread.
-
-    `secure_delete` does not reach what SQLite leaves in the gaps of a page when it moves rows between pages.
-    """
-    if file is None:
-        return
-    data = file.read_bytes()
-    if any(mark.encode() in data for mark in marks):
-        db.conn.execute("VACUUM")
-        db.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    file = db.conn.execute("PRAGMA database_list").fetchone()[2]
+    if file and not await asyncio.to_thread(clear_gaps, Path(file)):
+        _log.warning("the gaps of the database could not be cleared yet")
 
 
 async def _merge(db: Database, index: str) -> None:

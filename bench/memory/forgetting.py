@@ -21,7 +21,7 @@ from typing import Literal
 from assistant.clock import FrozenClock
 from assistant.conversation.sessions import Sessions
 from assistant.events import Event, Reply, TurnStarted
-from assistant.knowledge import Fact
+from assistant.knowledge import Deed, Fact
 from assistant.memory.keeper import KeptProfile
 from assistant.memory.kinds import kinds
 from assistant.models import Turn
@@ -66,6 +66,23 @@ class Found:
     evidence: int = 0
 
 
+class Done:
+    """A record of deeds: `ports.Deeds`."""
+
+    def __init__(self) -> None:
+        self._deeds: list[Deed] = []
+
+    def do(self, at: datetime, **args: str) -> None:
+        """Something was done."""
+        name = f"op-{len(self._deeds)}"
+        self._deeds.append(Deed(what="meant", operation=name, at=at, tool="notes.add", args=args))
+        self._deeds.append(Deed(what="done", operation=name, at=at))
+
+    def after(self, number: int, limit: int) -> tuple[Sequence[Deed], int]:
+        """Those after a number."""
+        return self._deeds[number : number + limit], min(number + limit, len(self._deeds))
+
+
 class Life:
     """A profile with everything around it, in one folder."""
 
@@ -76,7 +93,8 @@ class Life:
         self.database.parent.mkdir(parents=True)
         self.db = open_database(self.database)
         self.clock = FrozenClock(NOW - timedelta(days=300))
-        self.profile = KeptProfile(self.db, self.clock, base / "data" / "profile", embedder, Calm())
+        self.deeds = Done()
+        self.profile = KeptProfile(self.db, self.clock, base / "data" / "profile", embedder, Calm(), deeds=self.deeds)
         self.sessions = Sessions(self.db, self.clock)
         self.version = embedder.version
         self._turns = 0
@@ -102,6 +120,9 @@ class Life:
         if self.dice.random() < 0.3:
             self._turn(said.upper() if self.dice.random() < 0.3 else said, f"You said “{said}” before.")
         if self.dice.random() < 0.2:
+            self.deeds.do(self.clock.now(), list=value, text=said)
+            self.profile.habits.catch_up()
+        if self.dice.random() < 0.2:
             self._turn(f"do you remember {value}?", f'Yes: "{value}".')
 
     def turn_over(self) -> None:
@@ -117,6 +138,16 @@ class Life:
             self.profile.take_back(self.profile.changes(1)[0].batch)
         else:
             self._turn(one.text, "I know.")
+
+    async def night(self) -> None:
+        """What says the same is put together; now and then that is taken back."""
+        facts = [one for one in self.profile.facts() if not one.subject]
+        one = self.dice.choice(facts)
+        self._turn(f"I like the {one.value}", "I see.")
+        self._turn(f"I like {one.value}s", "I see.")
+        night = await self.profile.nights.consolidate()
+        if night.batch and self.dice.random() < 0.3:
+            self.profile.take_back(night.batch)
 
     async def copy(self, number: int) -> None:
         """A backup or an export is made."""
@@ -162,19 +193,18 @@ class Life:
 
     async def forget(self, fact: Fact, found: Found) -> set[str]:
         """Forget it, in time; the texts that must be nowhere any more."""
-        numbers = {one.id for one in self.profile.why(fact.id)}
-        words = [one.text for one in self.profile.why(fact.id)]
-        before = {one.id: _same(one) for one in self.profile.facts(history=True) if one.id != fact.id}
+        known = self.profile.facts(history=True)
+        going = [one for one in known if one.id == fact.id or (one.folded and one.superseded_by == fact.id)]
+        words = {said.id: said.text for one in going for said in self.profile.why(one.id)}
+        before = {one.id: _same(one) for one in known if one not in going}
         began = time.perf_counter()
         await self.profile.forget([fact.id])
         found.seconds.append(time.perf_counter() - began)
         after = {one.id: _same(one) for one in self.profile.facts(history=True)}
         found.harmed += [one.text for name, one in before.items() if after.get(name) != one]
         found.harmed += [one.text for name, one in after.items() if not self.profile.why(name)]
-        found.leaks += [f"the vector of {number}" for number in numbers if self._vector(number)]
-        told = [kinds().sentence(fact, tongue).rstrip("。.") for tongue in ("en", "zh")]
-        value = [fact.value] if len(fact.value.encode()) >= _LEAST and not fact.value.isdigit() else []
-        return {fact.id, fact.text, *words, *told, *value}
+        found.leaks += [f"the vector of {number}" for number in words if self._vector(number)]
+        return {text for one in going for text in _texts(one)} | set(words.values())
 
     def _vector(self, number: int) -> bool:
         """Whether there is still a record of this evidence."""
@@ -195,13 +225,37 @@ class Life:
     def leaks(self, gone: set[str]) -> Iterator[str]:
         """Each text that some file still holds in some spelling."""
         kept = "\n".join(self.kept())
-        sought = {text: list(spellings(text)) for text in gone if text.casefold() not in kept}
+        words = "\n".join(" ".join(part) for one in self.kept() for part in segment(one))
+        sought = {text: list(spellings(text, words)) for text in gone if text.casefold() not in kept}
         files = [file for file in self.base.rglob("*") if file.is_file()]
+        rows = self._rows()
         for file in files:
             data = file.read_bytes()
             for text, spelled in sought.items():
-                if any(one in data for one in spelled):
+                found = [one for one in spelled if one in data]
+                if found and file.suffix == ".db":
+                    found = [one for one in found if not by_chance(one, rows)]
+                if found:
                     yield f"{text[:60]!r} in {file.name}"
+
+    def _rows(self) -> list[list[bytes]]:
+        """The columns of all rows that there are, in the order in which they lie in the file."""
+        tables = [str(row[0]) for row in self.db.conn.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
+        return [
+            [str(column).encode() for column in row if isinstance(column, str)]
+            for table in tables
+            if not table.startswith(("evidence_words", "index_words"))
+            for row in self.db.conn.execute(f"SELECT * FROM {table}").fetchall()
+        ]
+
+
+def _texts(fact: Fact) -> Iterator[str]:
+    """What tells of a fact."""
+    yield from (fact.id, fact.text)
+    for tongue in ("en", "zh"):
+        yield kinds().sentence(fact, tongue).rstrip("。.")
+    if len(fact.value.encode()) >= _LEAST and not fact.value.isdigit():
+        yield fact.value
 
 
 def _same(fact: Fact) -> Fact:
@@ -209,8 +263,14 @@ def _same(fact: Fact) -> Fact:
     return fact.model_copy(update={"superseded_by": None})
 
 
-def spellings(text: str) -> Iterator[bytes]:
-    """The forms in which a file may hold a text."""
+def by_chance(text: bytes, rows: Sequence[Sequence[bytes]]) -> bool:
+    """Whether it stands there only since one column ends and the next one begins so: nothing parts them in the file."""
+    holding = [row for row in rows if text in b"".join(row)]
+    return bool(holding) and not any(text in column for row in holding for column in row)
+
+
+def spellings(text: str, kept: str) -> Iterator[bytes]:
+    """The forms in which a file may hold a text. `kept` are the words of what may stand there."""
     for one in {text, text.casefold()}:
         yield one.encode()
         yield one.encode("utf-16-le")
@@ -218,9 +278,9 @@ def spellings(text: str) -> Iterator[bytes]:
         yield json.dumps(one)[1:-1].encode()
         yield json.dumps(one, ensure_ascii=False)[1:-1].encode()
     words, singles = segment(text)
-    if len(words) > 1:
+    if len(words) > 1 and " ".join(words) not in kept:
         yield " ".join(words).encode()  # as the word index is fed
-    if len(singles) == len(text) > 2:
+    if len(singles) == len(text) > 2 and " ".join(singles) not in kept:
         yield " ".join(singles).encode()
 
 
@@ -240,6 +300,8 @@ async def lived(base: Path, deletions: int, evidence: int, seed: int, embedder: 
             for _ in range(3):
                 life.tell()
             life.turn_over()
+            if dice.random() < 0.2:
+                await life.night()
             await life.profile.settle()
             if dice.random() < 0.15:
                 await life.copy(number)
