@@ -86,6 +86,11 @@ class Exports:
                     connection.execute("DELETE FROM profile_exports WHERE file = ?", (str(file),))
         return there
 
+    def sweep(self) -> None:
+        """Remove what a crash left of exports that were being written; for a start."""
+        for one in self.listed():
+            _remove_parts(one.file)
+
     def listed(self) -> list[Export]:
         """All that were written, oldest first."""
         rows = self._db.conn.execute("SELECT file, form, at FROM profile_exports ORDER BY at, rowid")

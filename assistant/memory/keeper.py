@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sqlite3
 import uuid
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
@@ -77,7 +78,6 @@ class KeptProfile:
         self.habits = KeptHabits(db, clock, deeds or NoDeeds(), self._bounds)
         self.nights = Nights(db, self._facts, kinds(), clock, quiet, people)
         self._vectors = VectorFiles(folder)
-        self._evidence.sweep(self._vectors)
         self._recall = Recall(self._evidence, self._facts, self._vectors, embedder)
         self._embedder = embedder
         self._quiet = quiet
@@ -90,6 +90,19 @@ class KeptProfile:
         self._hands = Hands(
             db, clock, self._evidence, self._facts, self._bounds, folder=folder / "exports", fresh=self._stir
         )
+
+        self._sweep()
+
+    def _sweep(self) -> None:
+        """Remove what a crash left: vectors of what is forgotten, exports that are half made."""
+        try:
+            self._evidence.sweep(self._vectors)
+            self._hands.exports.sweep()
+        except (
+            OSError,
+            sqlite3.Error,
+        ) as error:  # a full or busy disk: the next start will do
+            _log.warning("what a crash left could not be removed yet: %s", error)
 
     @property
     def hands(self) -> Hands:

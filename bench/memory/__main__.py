@@ -15,7 +15,7 @@ from pathlib import Path
 
 from assistant.errors import EngineError
 from bench.form import argument_parser, report
-from bench.memory import extracting, forgetting, habits, lifting, recalling, replaying, speed
+from bench.memory import extracting, forgetting, habits, killing, lifting, recalling, replaying, speed
 from bench.memory.home import Workshop, workshop
 
 _PUBLIC: dict[str, tuple[str, Callable[[Workshop, Path, int], Awaitable[recalling.Figures]]]] = {
@@ -28,6 +28,7 @@ _PUBLIC: dict[str, tuple[str, Callable[[Workshop, Path, int], Awaitable[recallin
 _OWN: dict[str, Callable[[Workshop, int], Awaitable[recalling.Figures]]] = {
     "pairs": recalling.of_pairs,
     "forget": forgetting.measured,
+    "kills": killing.measured,
     "turns": extracting.measured,
     "month": replaying.measured,
     "speed": speed.measured,
@@ -40,6 +41,7 @@ _FIGURES = {
     "beam": ("beam_updated_first", "beam_both_sides", "abstain", "abstain_false"),
     "pairs": ("xling_top1",),
     "forget": forgetting.FIGURES,
+    "kills": killing.FIGURES,
     "lift": lifting.FIGURES,
     "turns": extracting.FIGURES,
     "month": replaying.FIGURES,
