@@ -12,6 +12,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -71,7 +72,7 @@ class Exports:
                 )
             failpoint("profile.exporting")
             try:
-                await asyncio.to_thread(write_whole, file, text.encode())
+                await asyncio.to_thread(partial(write_whole, edge="profile.export"), file, text.encode())
             except OSError as error:
                 raise AssistantError("memory.unwritable", file=str(file), problem=error.strerror or "") from error
 
@@ -116,7 +117,7 @@ def _mended(exports: Sequence[Export], facts: Sequence[Fact], needles: Sequence[
             before = one.file.read_bytes().decode()
             after = _without_json(before, facts, needles) if one.form == "json" else _without_markdown(before, facts)
             if after != before:
-                write_whole(one.file, after.encode())
+                write_whole(one.file, after.encode(), edge="profile.mended")
         except (OSError, UnicodeDecodeError, Rejected) as error:
             _log.warning("%s can't be mended: %s", one.file, error)
             left.append(one)

@@ -29,8 +29,10 @@ _LOCKED_AT = 0x40000000
 _MOST_PAGES = 1 << 25
 """Beyond so many, a page that holds the rest of a long row could look like a page of rows."""
 _AT_ONCE = 256
-_TRIES = 40
-_PAUSE_S = 0.025
+_MOST_S = 2.0
+"""So long others who read an older state, or write, are waited for; they wait for us meanwhile as long as `_WAIT_S`."""
+_WAIT_S = 0.1
+_PAUSE_S = 0.02
 
 _handles: dict[tuple[int, int], int] = {}
 """Device and inode → handle. Never closed: closing any handle of a file takes away the locks that SQLite holds on it in
@@ -43,27 +45,32 @@ def clear_gaps(database: Path) -> bool:
     Raises sqlite3.Error, OSError.
     """
     handle = _handle(database)
-    with contextlib.closing(sqlite3.connect(database, timeout=5, isolation_level=None)) as connection:
-        for _ in range(_TRIES):
+    until = time.monotonic() + _MOST_S
+    with contextlib.closing(sqlite3.connect(database, timeout=_WAIT_S, isolation_level=None)) as connection:
+        while time.monotonic() < until:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
             filled = list(_filled(handle))  # most of the time goes here, while others may write
-            if not filled:
-                return _is_empty(database)
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                done = _is_empty(database)
-                if done:
-                    _clear(handle, [number for number, _, _ in filled])
-                    failpoint("profile.cleared")
-                    before = int(connection.execute("PRAGMA user_version").fetchone()[0])
-                    connection.execute(f"PRAGMA user_version = {(before + 1) & 0x7FFFFFFF}")
-                connection.execute("COMMIT")
-            except BaseException:
-                connection.execute("ROLLBACK")
-                raise
-            if not done:
-                time.sleep(_PAUSE_S)
+            if not filled and _is_empty(database):
+                return True
+            with contextlib.suppress(sqlite3.OperationalError):  # somebody writes
+                _clear_at_once(connection, database, handle, filled)
+            time.sleep(_PAUSE_S)
     return False
+
+
+def _clear_at_once(connection: sqlite3.Connection, database: Path, handle: int, numbers: list[int]) -> None:
+    """Overwrite the gaps of these pages, unless something is in the log."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        if _is_empty(database):
+            _clear(handle, numbers)
+            failpoint("gaps.cleared")
+            before = int(connection.execute("PRAGMA user_version").fetchone()[0])
+            connection.execute(f"PRAGMA user_version = {(before + 1) & 0x7FFFFFFF}")
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
 
 
 def _is_empty(database: Path) -> bool:
@@ -83,8 +90,8 @@ def _clear(handle: int, numbers: list[int]) -> None:
     os.fsync(handle)
 
 
-def _filled(handle: int) -> Iterator[tuple[int, int, int]]:
-    """Number, and the gap, of each page in whose gap there is something."""
+def _filled(handle: int) -> Iterator[int]:
+    """The number of each page in whose gap there is something."""
     size = _page_size(handle)
     count = os.fstat(handle).st_size // size if size else 0
     if count > _MOST_PAGES:
@@ -99,7 +106,7 @@ def _filled(handle: int) -> Iterator[tuple[int, int, int]]:
                 continue
             begin, end = _gap(page)
             if begin < end and bytes(page[begin:end]).strip(b"\0"):
-                yield number, begin, end
+                yield number
 
 
 def _page_size(handle: int) -> int:

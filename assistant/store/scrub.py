@@ -31,10 +31,14 @@ async def scrub(db: Database) -> None:
     """
     for index in _INDEXES:
         await _merge(db, index)
-    db.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     file = db.conn.execute("PRAGMA database_list").fetchone()[2]
-    if file and not await asyncio.to_thread(clear_gaps, Path(file)):
-        _log.warning("the gaps of the database could not be cleared yet")
+    try:
+        done = not file or await asyncio.to_thread(clear_gaps, Path(file))
+    except OSError as error:  # a full or failing disk
+        _log.warning("the database's gaps can't be written: %s", error)
+        return
+    if not done:
+        _log.warning("the database's gaps could not be cleared yet: somebody else was at it")
 
 
 async def _merge(db: Database, index: str) -> None:
