@@ -139,7 +139,7 @@ def _told_of_me(said: Leaning) -> Followed | None:
     if not forgets and not said.how["how_known"].fullmatch(said.text):
         return None
     name = "profile.forget" if forgets else "profile.why"
-    titles = tuple(title(item) for item in newest.items)
+    titles = tuple(str(item.get("text") or title(item)) for item in newest.items)  # the sentence, and not whose it is
     if len(titles) == 1:
         return Followed(Step(kind="call", calls=(Call(tool=name, args={"query": titles[0]}),), via="intent"), sure=True)
     asked = Step(kind="ask", calls=(Call(tool=name, args={}),), missing=("query",), choices=titles, via="intent")

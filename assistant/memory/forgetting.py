@@ -8,14 +8,14 @@ the database file still holds of it.
 from __future__ import annotations
 
 import asyncio
-import re
+import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from assistant.failpoint import failpoint
 from assistant.knowledge import Evidence, Fact, Forgotten
 from assistant.memory.consolidating import forget_names
-from assistant.memory.evidence import EvidenceBook
+from assistant.memory.evidence import EvidenceBook, lowering
 from assistant.memory.exports import Exports
 from assistant.memory.facts import FactBook
 from assistant.memory.habits import forget_uses
@@ -103,10 +103,14 @@ class Forgetting:
         for turn in turns:
             connection.execute("DELETE FROM turns WHERE id = ?", (turn,))
         for needle in needles:
-            like = f"%{_escaped(needle)}%"
-            for column in ("text", "reply", "events"):
-                connection.execute(f"DELETE FROM turns WHERE {column} LIKE ? ESCAPE '\\'", (like,))
-            connection.execute("DELETE FROM open_questions WHERE step LIKE ? ESCAPE '\\'", (like,))
+            lower, spelled = lowering(self._db, needle), json.dumps(needle, ensure_ascii=False)[1:-1]
+            for table, column, text in (
+                ("turns", "text", needle),
+                ("turns", "reply", needle),
+                ("turns", "events", spelled),
+                ("open_questions", "step", spelled),
+            ):
+                connection.execute(f"DELETE FROM {table} WHERE instr({lower}({column}), {lower}(?))", (text,))
 
     def _file(self) -> Path | None:
         """The database's own file; None for one in memory."""
@@ -125,7 +129,3 @@ def _marks(facts: Sequence[Fact], said: Iterable[Evidence]) -> list[str]:
     """What shows that a copy holds any of it: words, and the ids of rows, which never lie across two pages."""
     said = list(said)
     return [*_needles(facts, said), *(fact.id for fact in facts), *(one.source for one in said)]
-
-
-def _escaped(text: str) -> str:
-    return re.sub(r"([\\%_])", r"\\\1", text)

@@ -182,7 +182,10 @@ class Hands:
         return Taken.model_validate(done)
 
     def _state(self, said: Statement, line: str, at: datetime, now: datetime, batch: str) -> str | None:
-        """What became of a line; None where it was taken in before."""
+        """What became of a line; None where it was taken in before, or is known, as of that day or since."""
+        about = self._facts.about(*self._facts.keys(said))
+        if at < now and any(one.valid_to is None and one.last_confirmed_at.date() >= at.date() for one in about):
+            return None
         number = self._evidence.append(
             said.text,
             source=f"import:{hashlib.sha256(line.encode()).hexdigest()[:16]}",

@@ -58,7 +58,7 @@ def seen(one: KeptProfile) -> dict[str, Any]:
     }
 
 
-WORDS = st.sampled_from(["Kiel", "Bonn", "mint tea", "茶花", "🫖 tea", 'a "b" \\ c', "é\tx", "tea"])
+WORDS = st.sampled_from(["Kiel", "Bonn", "mint tea", "茶花", "🫖 tea", 'a "b" \\ c', "é\tx", "tea", "teas"])
 SAID = st.one_of(
     WORDS.map(lambda word: f"I live in {word}"),
     WORDS.map(lambda word: f"I like {word}"),
@@ -66,7 +66,7 @@ SAID = st.one_of(
     WORDS.map(lambda word: f"我住在{word}"),
     st.just("what a day"),
 )
-ACTS = st.lists(st.tuples(st.sampled_from("hhhhrpuet"), SAID, st.integers(0, 10)), max_size=14)
+ACTS = st.lists(st.tuples(st.sampled_from("hhhhrpuetn"), SAID, st.integers(0, 10)), max_size=14)
 
 
 def live(one: KeptProfile, acts: list[tuple[str, str, int]], prefix: str) -> None:
@@ -83,6 +83,8 @@ def live(one: KeptProfile, acts: list[tuple[str, str, int]], prefix: str) -> Non
             one.pin(chosen.id, act == "p")
         elif act == "e" and chosen:
             one.edit(chosen.id, said, language="en")
+        elif act == "n":
+            asyncio.run(one.nights.consolidate())
         elif act == "t" and (changes := one.changes(1)):
             one.take_back(changes[0].batch)
 
