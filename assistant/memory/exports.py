@@ -12,17 +12,20 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
+
+from pydantic_core import from_json, to_json
 
 from assistant.errors import AssistantError, Conflict, Rejected
 from assistant.failpoint import failpoint
 from assistant.knowledge import Fact
-from assistant.memory.document import Called, Entry, document, parsed
+from assistant.memory.document import Called, Document, Entry, Known, Words, document
 from assistant.memory.evidence import EvidenceBook, utc
 from assistant.memory.facts import FactBook
 from assistant.memory.readable import read, written
+from assistant.models import Value
 from assistant.store import Database, transaction
 from assistant.whole import write_whole
 
@@ -140,47 +143,65 @@ def _without_json(text: str, facts: Sequence[Fact], needles: Sequence[str]) -> s
     sought = {needle.casefold() for needle in needles}
     if not _may_hold(text, gone | sought):
         return text
-    found = parsed(text)
-    stated = {source for fact in found.facts if fact.id in gone for source in fact.evidence}
-    said = {
-        one.source
-        for one in found.evidence
-        if one.source in stated or any(needle in one.text.casefold() for needle in sought)
-    }
-    if not said and not any(fact.id in gone for fact in found.facts):
-        return text
-    kept = [fact for fact in found.facts if fact.id not in gone]
+    try:
+        tree = from_json(text)
+        if not _is_ours(tree):
+            raise Rejected("memory.import_foreign")
+        return to_json(tree, indent=1).decode() + "\n" if _prune(tree, gone, sought) else text
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise Rejected("memory.import_not_json") from error
+
+
+def _is_ours(tree: dict[str, Any]) -> bool:
+    """Whether it has the fields of a document and no others: what was added by hand might hold what is forgotten."""
+    return tree.keys() == _fields(Document) and all(
+        one.keys() == fields
+        for part, kind in (("evidence", Words), ("facts", Known), ("changes", Entry), ("names", Called))
+        for fields in (_fields(kind),)
+        for one in tree[part]
+    )
+
+
+@cache
+def _fields(kind: type[Value]) -> frozenset[str]:
+    """The names of those that are written."""
+    return frozenset(name for name, field in kind.model_fields.items() if not field.exclude)
+
+
+def _prune(tree: dict[str, Any], gone: set[str], sought: set[str]) -> bool:
+    """Take these facts and their words out of a document; whether there was any of it."""
+    kept = [fact for fact in tree["facts"] if fact["id"] not in gone]
+    stated = {source for fact in tree["facts"] if fact["id"] in gone for source in fact["evidence"]}
+    said = {one["source"] for one in tree["evidence"] if one["source"] in stated or _holds((one["text"],), sought)}
+    if not said and len(kept) == len(tree["facts"]):
+        return False
     besides: dict[str, list[str]] = {}
     for fact in kept:
-        for source in said.intersection(fact.evidence):
-            besides.setdefault(source, []).append(fact.text)
-    evidence = []
-    for one in found.evidence:
-        if one.source not in said:
-            evidence.append(one)
-        elif one.source in besides:
-            rest = ". ".join(dict.fromkeys(besides[one.source]))
-            evidence.append(one.model_copy(update={"text": rest, "unread": False}))
-    kept = [one.model_copy(update={"superseded_by": None}) if one.superseded_by in gone else one for one in kept]
-    changes = [_without_ids(one, gone) for one in found.changes if one.fact not in gone]
-    return found.model_copy(
-        update={
-            "evidence": tuple(evidence),
-            "facts": tuple(kept),
-            "changes": tuple(changes),
-            "names": _names_left(found.names, kept, sought),
-            "apart": tuple(pair for pair in found.apart if gone.isdisjoint(pair) and not _holds(pair, sought)),
-        }
-    ).text()
-
-
-def _names_left(names: Sequence[Called], kept: Sequence[Fact], sought: set[str]) -> tuple[Called, ...]:
-    known = {fact.subject for fact in kept}
-    return tuple(one for one in names if one.subject in known and not _holds((one.name, one.subject), sought))
+        for source in said.intersection(fact["evidence"]):
+            besides.setdefault(source, []).append(fact["text"])
+        if fact["superseded_by"] in gone:
+            fact["superseded_by"] = None
+    for one in tree["evidence"]:
+        if one["source"] in besides:
+            one |= {"text": ". ".join(dict.fromkeys(besides[one["source"]])), "unread": False}
+    changes = [entry for entry in tree["changes"] if entry["fact"] not in gone]
+    for entry in changes:  # a night's names nothing that is gone: what is folded goes with what it was folded into
+        if entry["before"].get("superseded_by") in gone:
+            entry["before"]["superseded_by"] = None
+    known = {fact["subject"] for fact in kept}
+    tree |= {
+        "evidence": [one for one in tree["evidence"] if one["source"] not in said or one["source"] in besides],
+        "facts": kept,
+        "changes": changes,
+        "names": [one for one in tree["names"] if one["subject"] in known and not _holds(tuple(one.values()), sought)],
+        "apart": [pair for pair in tree["apart"] if gone.isdisjoint(pair) and not _holds(pair, sought)],
+    }
+    return True
 
 
 def _holds(texts: Sequence[str], sought: set[str]) -> bool:
-    return any(needle in text.casefold() for needle in sought for text in texts)
+    folded = "\0".join(texts).casefold()
+    return any(needle in folded for needle in sought)
 
 
 def _may_hold(text: str, sought: set[str]) -> bool:
@@ -188,13 +209,6 @@ def _may_hold(text: str, sought: set[str]) -> bool:
     folded = text.casefold()
     spelled = (json.dumps(one, ensure_ascii=plain)[1:-1].casefold() for one in sought for plain in (False, True))
     return any(one in folded for one in spelled)
-
-
-def _without_ids(entry: Entry, gone: set[str]) -> Entry:
-    """What is folded goes with what it was folded into: a night's entry names nothing else that is gone."""
-    if entry.before.get("superseded_by") not in gone:
-        return entry
-    return entry.model_copy(update={"before": entry.before | {"superseded_by": None}})
 
 
 def _without_markdown(text: str, facts: Sequence[Fact]) -> str:

@@ -13,6 +13,7 @@ other connection drop the pages that it remembers. It blocks: call it from a thr
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import sqlite3
 import time
@@ -21,6 +22,7 @@ from pathlib import Path
 
 from assistant.failpoint import failpoint
 
+_log = logging.getLogger(__name__)
 _HEADER = 100
 _LEAVES, _INNER = (10, 13), (2, 5)
 _AUTO_VACUUM = slice(52, 56)
@@ -52,17 +54,21 @@ def clear_gaps(database: Path) -> bool:
             filled = list(_filled(handle))  # most of the time goes here, while others may write
             if not filled and _is_empty(database):
                 return True
-            with contextlib.suppress(sqlite3.OperationalError):  # somebody writes
-                _clear_at_once(connection, database, handle, filled)
+            try:
+                if _clear_at_once(connection, database, handle, filled):
+                    continue
+            except sqlite3.OperationalError as error:  # somebody writes
+                _log.debug("the gaps are not cleared yet: %s", error)
             time.sleep(_PAUSE_S)
     return False
 
 
-def _clear_at_once(connection: sqlite3.Connection, database: Path, handle: int, numbers: list[int]) -> None:
-    """Overwrite the gaps of these pages, unless something is in the log."""
+def _clear_at_once(connection: sqlite3.Connection, database: Path, handle: int, numbers: list[int]) -> bool:
+    """Overwrite the gaps of these pages; False where something is in the log. Raises sqlite3.OperationalError."""
     connection.execute("BEGIN IMMEDIATE")
     try:
-        if _is_empty(database):
+        empty = _is_empty(database)
+        if empty:
             _clear(handle, numbers)
             failpoint("gaps.cleared")
             before = int(connection.execute("PRAGMA user_version").fetchone()[0])
@@ -71,6 +77,7 @@ def _clear_at_once(connection: sqlite3.Connection, database: Path, handle: int, 
     except BaseException:
         connection.execute("ROLLBACK")
         raise
+    return empty
 
 
 def _is_empty(database: Path) -> bool:
