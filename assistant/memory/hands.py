@@ -151,6 +151,7 @@ class Hands:
             stating = self._facts.read_in(some)
             idle += [number for number in some if number not in stating]
         self._evidence.delete(idle)
+        self._db.conn.execute("DELETE FROM subject_names WHERE subject NOT IN (SELECT subject FROM facts)")
 
     def _take_json(self, text: str, batch: str) -> Taken:
         found = read_document(text.lstrip("\ufeff"), kinds())

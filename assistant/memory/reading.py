@@ -116,6 +116,8 @@ class Reader:
         words = self._words(number)
         written = await self._ask(words) if words is not None and worth(words) else []
         self.tally.turns += 1
+        if not self._learns():  # a pause began meanwhile
+            return
         with transaction(self._db):
             taken = self._db.conn.execute("DELETE FROM evidence_unread WHERE evidence = ?", (number,)).rowcount
             if not taken or words is None:  # it was forgotten or taken back meanwhile
@@ -161,7 +163,7 @@ class Reader:
         self.tally.asked += 1
         self.tally.well_formed += written is not None
         self.tally.lines += len(written or ())
-        _log.debug("read %r as %r", words.evidence.text, answer)
+        _log.debug("read evidence %d: %d lines", words.evidence.id, len(lines))  # no words: a log is not forgotten
         return [one for one, doubt in zip(written or [], _doubts(sure), strict=False) if doubt < _DOUBT]
 
 

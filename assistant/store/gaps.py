@@ -47,6 +47,8 @@ def clear_gaps(database: Path) -> bool:
     Raises sqlite3.Error, OSError.
     """
     handle = _handle(database)
+    if not _page_size(handle):
+        return False
     until = time.monotonic() + _MOST_S
     with contextlib.closing(sqlite3.connect(database, timeout=_WAIT_S, isolation_level=None)) as connection:
         while time.monotonic() < until:
@@ -101,8 +103,6 @@ def _filled(handle: int) -> Iterator[int]:
     """The number of each page in whose gap there is something."""
     size = _page_size(handle)
     count = os.fstat(handle).st_size // size if size else 0
-    if count > _MOST_PAGES:
-        return
     for first in range(1, count + 1, _AT_ONCE):
         data = memoryview(os.pread(handle, size * _AT_ONCE, (first - 1) * size))
         for place in range(0, len(data) - size + 1, size):
@@ -122,7 +122,8 @@ def _page_size(handle: int) -> int:
     if len(header) < _HEADER or any(header[_AUTO_VACUUM]):
         return 0
     size = int.from_bytes(header[16:18], "big")
-    return 65536 if size == 1 else size
+    size = 65536 if size == 1 else size
+    return size if os.fstat(handle).st_size <= size * _MOST_PAGES else 0
 
 
 def _gap(page: bytes | memoryview) -> tuple[int, int]:
