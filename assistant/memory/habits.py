@@ -19,7 +19,8 @@ from assistant.memory.bounds import Bounds
 from assistant.memory.choices import LEAST, VIEWS, Use, Usual, clear, ranked, usual
 from assistant.memory.evidence import utc
 from assistant.memory.nightly import mark, put_mark
-from assistant.ports import Clock, Deeds
+from assistant.ports import Clock
+from assistant.ports_profile import Deeds
 from assistant.store import Database, transaction
 from assistant.store.index import fold
 

@@ -30,7 +30,8 @@ from assistant.memory.recall import ENOUGH, Recall
 from assistant.memory.stating import statements
 from assistant.memory.vectors import VectorFiles
 from assistant.models import Language, Person, Turn
-from assistant.ports import Clock, Deeds, Embedder, LanguageModel, Quiet
+from assistant.ports import Clock, Embedder, LanguageModel, Quiet
+from assistant.ports_profile import Deeds
 from assistant.store import Database, transaction
 from assistant.store.scrub import scrub
 
