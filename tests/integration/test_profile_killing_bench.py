@@ -1,4 +1,4 @@
-"""The daemon killed a few times while its profile is written to; `bench.memory --only kills` does it a hundred times."""
+"""The daemon killed a few times while its profile is written to; `bench.memory --only kills` does so 100 times."""
 
 from __future__ import annotations
 
