@@ -15,7 +15,7 @@ from pathlib import Path
 from assistant.failpoint import failpoint
 from assistant.knowledge import Evidence, Fact, Forgotten
 from assistant.memory.consolidating import forget_names
-from assistant.memory.evidence import EvidenceBook, lowering
+from assistant.memory.evidence import EvidenceBook
 from assistant.memory.exports import Exports
 from assistant.memory.facts import FactBook
 from assistant.memory.habits import forget_uses
@@ -102,15 +102,12 @@ class Forgetting:
         connection = self._db.conn
         for turn in turns:
             connection.execute("DELETE FROM turns WHERE id = ?", (turn,))
-        for needle in needles:
-            lower, spelled = lowering(self._db, needle), json.dumps(needle, ensure_ascii=False)[1:-1]
-            for table, column, text in (
-                ("turns", "text", needle),
-                ("turns", "reply", needle),
-                ("turns", "events", spelled),
-                ("open_questions", "step", spelled),
-            ):
-                connection.execute(f"DELETE FROM {table} WHERE instr({lower}({column}), {lower}(?))", (text,))
+        spelled = [json.dumps(needle, ensure_ascii=False)[1:-1] for needle in needles]
+        wanted = {one.casefold() for one in (*needles, *spelled)}
+        for table, key, columns in (("turns", "id", "text, reply, events"), ("open_questions", "session", "step")):
+            rows = connection.execute(f"SELECT {key}, {columns} FROM {table}")
+            held = [(row[0],) for row in rows if _holds("\n".join(row[1:]), wanted)]
+            connection.executemany(f"DELETE FROM {table} WHERE {key} = ?", held)
 
     def _file(self) -> Path | None:
         """The database's own file; None for one in memory."""
@@ -122,7 +119,13 @@ def _needles(facts: Sequence[Fact], stated: Iterable[Evidence]) -> list[str]:
     """What is looked for elsewhere: the words that state it, and a value that can mean nothing else."""
     values = [fact.value for fact in facts if len(fact.value.encode()) >= _LEAST and not fact.value.isdigit()]
     told = [kinds().sentence(fact, language).rstrip("。.") for fact in facts for language in ("en", "zh")]
-    return list(dict.fromkeys([*(one.text for one in stated), *(fact.text for fact in facts), *told, *values]))
+    found = [*(one.text for one in stated), *(fact.text for fact in facts), *told, *values]
+    return [one for one in dict.fromkeys(found) if one.strip()]
+
+
+def _holds(text: str, wanted: Iterable[str]) -> bool:
+    folded = text.casefold()
+    return any(one in folded for one in wanted)
 
 
 def _marks(facts: Sequence[Fact], said: Iterable[Evidence]) -> list[str]:
