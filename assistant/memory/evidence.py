@@ -155,10 +155,9 @@ class EvidenceBook:
 
     def holding(self, needles: Iterable[str]) -> dict[int, Evidence]:
         """Evidence that holds one of these texts, whatever its case."""
-        wanted = [
-            needle.casefold() for needle in needles
-        ]  # in Python: SQLite knows the case of ASCII alone, and is slower
-        rows = self._db.conn.execute("SELECT id, text FROM evidence")
+        # In Python: SQLite knows the case of ASCII alone, and takes longer.
+        wanted = [needle.casefold() for needle in needles]
+        rows = self._db.conn.execute("SELECT id, text FROM evidence").fetchall()
         return self.of([row["id"] for row in rows if any(map(row["text"].casefold().__contains__, wanted))])
 
     def idle_before(self, moment: datetime) -> list[int]:

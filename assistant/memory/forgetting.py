@@ -105,7 +105,7 @@ class Forgetting:
         spelled = [json.dumps(needle, ensure_ascii=False)[1:-1] for needle in needles]
         wanted = {one.casefold() for one in (*needles, *spelled)}
         for table, key, columns in (("turns", "id", "text, reply, events"), ("open_questions", "session", "step")):
-            rows = connection.execute(f"SELECT {key}, {columns} FROM {table}")
+            rows = connection.execute(f"SELECT {key}, {columns} FROM {table}").fetchall()
             held = [(row[0],) for row in rows if _holds("\n".join(row[1:]), wanted)]
             connection.executemany(f"DELETE FROM {table} WHERE {key} = ?", held)
 
