@@ -76,13 +76,13 @@ class Health(BaseModel):
     """What `/healthz` says."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
-
     status: str
     version: str = ""
     pid: int
     uptime_s: float = 0
     model: dict[str, Any] = Field(default_factory=dict)
     skills: dict[str, Any] = Field(default_factory=dict)
+    learns: bool = True  # of the user, from what they say
     notices: list[dict[str, Any]] = Field(default_factory=list)
     """What everybody is to be told: a backup that was restored, work that was cut off."""
 

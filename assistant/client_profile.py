@@ -38,9 +38,42 @@ class ProfileDoor:
         """A fact, and under `evidence` the words that state it."""
         return dict(await self._ask("GET", f"{_ROOT}/facts/{quote(fact, safe='')}"))
 
-    async def forget(self, fact: str) -> None:
-        """Forget a fact for good."""
-        await self._ask("POST", f"{_ROOT}/facts/{quote(fact, safe='')}/forget")
+    async def forget(self, fact: str) -> list[str]:
+        """Forget a fact for good; exports that may still hold it, because they were changed or moved."""
+        done = await self._ask("POST", f"{_ROOT}/facts/{quote(fact, safe='')}/forget")
+        return [str(file) for file in done["left"]]
+
+    async def edit(self, fact: str, value: str) -> dict[str, Any]:
+        """Put another value in the place of a fact's; the new fact."""
+        return dict(await self._ask("POST", f"{_ROOT}/facts/{quote(fact, safe='')}/edit", body={"value": value}))
+
+    async def stats(self) -> dict[str, Any]:
+        """How much is known, and what is kept from being learned (`knowledge.ProfileStats`)."""
+        return dict(await self._ask("GET", f"{_ROOT}/stats"))
+
+    async def text(self, form: str) -> str:
+        """The whole profile: `json` or `markdown`."""
+        return str((await self._ask("GET", f"{_ROOT}/export", params={"format": form}))["text"])
+
+    async def export(self, form: str, file: str = "") -> str:
+        """Write it to a file of this computer, by its whole path; which one."""
+        return str((await self._ask("POST", f"{_ROOT}/export", body={"format": form, "file": file}))["file"])
+
+    async def take(self, file: str) -> dict[str, int]:
+        """Import a file that an export wrote (`knowledge.Taken`)."""
+        return dict(await self._ask("POST", f"{_ROOT}/import", body={"file": file}))
+
+    async def pause(self, until: datetime | None = None) -> dict[str, Any]:
+        """Learn nothing until then, or until `resume`; the stats."""
+        return dict(await self._ask("POST", f"{_ROOT}/pause", body={"until": until.isoformat()} if until else {}))
+
+    async def resume(self) -> dict[str, Any]:
+        """Learn again; the stats."""
+        return dict(await self._ask("POST", f"{_ROOT}/resume"))
+
+    async def never(self, topic: str, *, never: bool) -> dict[str, Any]:
+        """Learn nothing of a topic, or of a topic again; the stats."""
+        return dict(await self._ask("POST", f"{_ROOT}/never", body={"topic": topic, "never": never}))
 
     async def pin(self, fact: str, *, pinned: bool) -> dict[str, Any]:
         """Pin a fact, or unpin it."""

@@ -179,7 +179,7 @@ async def assemble(
         bus=bus,
         profile=profile,
         survey=partial(survey, skills, paths, audit),
-        health=partial(health, started, skills, catalogue, language, engine, bus, lambda: profile.nights.last),
+        health=partial(health, started, skills, catalogue, language, engine, bus, profile),
     )
 
 

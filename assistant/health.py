@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
@@ -12,7 +11,7 @@ from assistant import __version__
 from assistant.engine.client import Engine
 from assistant.events import Noticed
 from assistant.locale import Catalogue
-from assistant.memory.consolidating import Night
+from assistant.memory.keeper import KeptProfile
 from assistant.models import Language
 from assistant.notify.bus import EventBus
 from assistant.skillkit.loader import Skills
@@ -25,7 +24,7 @@ def health(
     language: Language,
     engine: Engine | None,
     bus: EventBus,
-    night: Callable[[], Night] = Night,
+    profile: KeptProfile,
 ) -> dict[str, Any]:
     """What `/healthz` says."""
     return {
@@ -34,12 +33,13 @@ def health(
         "pid": os.getpid(),
         "uptime_s": round(time.monotonic() - started, 1),
         "model": engine.status() if engine else {"name": "scripted"},
+        "learns": profile.hands.learns(""),
         "notices": [
             event.notice.model_dump(mode="json", include={"title", "body", "at"})
             for event in bus.kept
             if isinstance(event, Noticed)
         ],
-        "night": asdict(night()),
+        "night": asdict(profile.nights.last),
         "skills": {
             "loaded": sorted(skills.loaded),
             "problems": [

@@ -129,3 +129,55 @@ class Recalled(Value):
     evidence: Evidence
     score: float
     facts: tuple[Fact, ...] = ()
+
+
+class Forgotten(Value):
+    """What became of a wish to forget."""
+
+    count: int
+    """How many facts there were."""
+    left: tuple[str, ...] = ()
+    """Exports that may still hold it, because they were changed or moved since they were made."""
+
+
+class Pause(Value):
+    """A time in which nothing is learned."""
+
+    since: datetime
+    until: datetime | None = None
+    """None is: until the user says so."""
+
+
+class Taken(Value):
+    """What an import brought, in facts."""
+
+    added: int = 0
+    confirmed: int = 0
+    """Known already, and stated once more."""
+    superseded: int = 0
+    """Of those that were known: what holds no longer, because the import knows better."""
+    left_out: int = 0
+    """Of a topic that is never to be learned."""
+
+
+class ProfileStats(Value):
+    """How much is known, and what is kept from being learned."""
+
+    facts: int
+    """That hold now."""
+    past: int
+    """That hold no longer."""
+    evidence: int
+    """Pieces of what was said."""
+    kinds: dict[str, int]
+    """Facts that hold now, by kind."""
+    pinned: int
+    since: datetime | None
+    """When the first words were said."""
+    never: tuple[str, ...]
+    """Topics of which nothing is learned, those of the settings too."""
+    learns: bool
+    """False where the settings or a pause keep it from that."""
+    pause: Pause | None
+    exports: tuple[str, ...]
+    """Files that were written, wherever they are now."""

@@ -9,8 +9,9 @@ from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
 from assistant.events import Event
-from assistant.knowledge import Deed, Evidence, Fact, Habit, Recalled
+from assistant.knowledge import Evidence, Fact, Forgotten, Recalled
 from assistant.models import Approval, Chunk, Completion, Language, Notice, Operation, Receipt, Turn, UserContext
+from assistant.ports_profile import Habits, ProfileHands
 from assistant.remote import Account, Credential
 from assistant.vectors import Nearest
 
@@ -271,32 +272,13 @@ class Folders(Protocol):
         ...
 
 
-class Deeds(Protocol):
-    """What the user had done through the assistant, in its order."""
-
-    def after(self, number: int, limit: int) -> tuple[Sequence[Deed], int]:
-        """Those among the next `limit` entries after a number, and the number of the last entry that was looked at."""
-        ...
-
-
-class Habits(Protocol):
-    """What the user usually chooses."""
-
-    def usual(self, tool: str, slot: str, given: Mapping[str, Any], at: datetime) -> Habit | None:
-        """What is usual for an argument where the others are `given`; None where nothing is."""
-        ...
-
-    def is_usual(self, tool: str, slot: str, value: Any, given: Mapping[str, Any], at: datetime) -> bool:
-        """Whether a value is what is usual for an argument where the others are `given`."""
-        ...
-
-    def first(self, tool: str, slot: str, choices: Sequence[str], at: datetime) -> Sequence[str]:
-        """The choices, the usual ones in front."""
-        ...
-
-
 class Profile(Protocol):
     """What is known of the user: kept as it was said, superseded, never out of the user's hands."""
+
+    @property
+    def hands(self) -> ProfileHands:
+        """What the user decides over it."""
+        ...
 
     def heard(self, turn: Turn, language: str) -> None:
         """Keep what a person said, and the facts that it states."""
@@ -361,6 +343,6 @@ class Profile(Protocol):
         """Undo what one source brought; the facts that are gone."""
         ...
 
-    async def forget(self, facts: Sequence[str]) -> int:
-        """Remove facts (by id) for good, with all that states them; how many there were."""
+    async def forget(self, facts: Sequence[str]) -> Forgotten:
+        """Remove facts (by id) for good, with all that states them."""
         ...

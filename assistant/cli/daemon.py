@@ -120,6 +120,8 @@ def status(context: typer.Context, as_json: bool = typer.Option(False, "--json")
     shell.say("daemon.skills", skills=loaded or ["–"])
     for problem in health.skills.get("problems", []):
         shell.say("daemon.skill_problem", problem=_words(problem), style="yellow")
+    if not health.learns:
+        shell.say("daemon.not_learning", style="yellow")
     for notice in health.notices:
         shell.line(f"! {notice.get('title', '')}", style="yellow")
         shell.line(f"  {notice.get('body', '')}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from assistant.cli import help
+from assistant.cli import help, profile_hands
 from assistant.cli import shell as shells
 from assistant.cli.exits import UsageProblem
 from assistant.cli.help import Command
@@ -22,6 +22,7 @@ def register(app: typer.Typer) -> None:
     commands = help.group()
     for function in (show, edit, why, pin, forget, history, undo, tidy):
         commands.command(cls=Command)(function)
+    profile_hands.add_to(commands)
     app.add_typer(commands, name="profile", rich_help_panel="setup")
 
 
@@ -38,7 +39,7 @@ def show(
     shell.as_json = as_json
     file = shell.paths.profile_file
     user = read_user(file)[0] if file.exists() else None
-    facts = _learned(shell, _moment(as_of), everything)
+    facts = _learned(shell, moment_of(as_of), everything)
     habits = _habits(shell) if facts is not None and not as_of else []
     if as_json:
         shell.json((user.model_dump(mode="json") if user else {}) | {"facts": facts, "habits": habits})
@@ -58,6 +59,8 @@ def show(
         shell.say("profile.habits")
     for habit in habits:
         shell.line(f"{habit['id'][:6]}  {habit['told']}")
+    if facts is not None:
+        profile_hands.tell_bounds(shell)
 
 
 def why(
@@ -109,7 +112,7 @@ def forget(
     if everything and not yes and not shell.confirm("profile.forget_all"):
         return
 
-    async def work() -> int:
+    async def work() -> tuple[int, list[str]]:
         async with shell.client() as client:
             habits = {str(one["id"]): one for one in await client.profile.habits()}
             known = [*await client.profile.facts(history=True), *habits.values()]
@@ -119,11 +122,18 @@ def forget(
             if everything:
                 await client.profile.forget_habit("all")
                 wanted = [one for one in wanted if one not in habits]
+            left: list[str] = []
             for one in dict.fromkeys(wanted):
-                await (client.profile.forget_habit(one) if one in habits else client.profile.forget(one))
-            return len(wanted)
+                if one in habits:
+                    await client.profile.forget_habit(one)
+                else:
+                    left += await client.profile.forget(one)
+            return len(wanted), list(dict.fromkeys(left))
 
-    shell.say("profile.forgotten", count=shell.run(work()))
+    count, left = shell.run(work())
+    shell.say("profile.forgotten", count=count)
+    if left:
+        shell.say("profile.left", files=left, style="yellow")
 
 
 def history(context: typer.Context, as_json: bool = typer.Option(False, "--json")) -> None:
@@ -179,6 +189,18 @@ def undo(context: typer.Context, batch: str = typer.Argument("", metavar="[BATCH
         shell.line(f"- {one['told']}")
 
 
+def _correct(shell: Shell, fact: str, value: str) -> None:
+    if not value.strip():
+        raise UsageProblem("cli.edit_what", id=fact)
+
+    async def work() -> dict[str, Any]:
+        async with shell.client() as client:
+            known = await client.profile.facts(history=True)
+            return await client.profile.edit(_whole(fact, known), value)
+
+    shell.say("profile.edited", fact=shell.run(work())["told"])
+
+
 def _learned(shell: Shell, as_of: datetime | None, everything: bool) -> list[dict[str, Any]] | None:
     """What the daemon has learned; None, and a word about it, where it does not run."""
     from assistant.client import NotRunning
@@ -204,7 +226,7 @@ def _habits(shell: Shell) -> list[dict[str, Any]]:
     return shell.run(work())
 
 
-def _moment(text: str) -> datetime | None:
+def moment_of(text: str) -> datetime | None:
     """The end of a day, or a moment, in the system's zone. Raises UsageProblem."""
     if not text:
         return None
@@ -256,11 +278,18 @@ def _show_file(shell: Shell, user: UserContext) -> None:
         shell.table("profile", (*columns, "aliases"), rows)
 
 
-def edit(context: typer.Context) -> None:
-    """Open it in an editor."""
+def edit(
+    context: typer.Context,
+    fact: str = typer.Argument("", metavar="[ID]"),
+    value: list[str] = typer.Argument(default_factory=list, metavar="[WORDS…]"),
+) -> None:
+    """Put another value in the place of a fact's, or open the user's own file in an editor."""
     from assistant.cli.userfile import read_user
 
     shell = shells.of(context)
+    if fact:
+        _correct(shell, fact, " ".join(value))
+        return
     file = shell.paths.profile_file
     if not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -197,7 +197,7 @@ class Conversation:
             return self._saying(record, "conversation.dropped")
         if heard.answer == "thanks":
             return self._saying(record, "conversation.welcome")
-        if heard.answer in ("yes", "no") and not heard.question:
+        if heard.answer in ("yes", "no") and not heard.question and not (heard.leaning and heard.leaning.sure):
             return self._saying(record, "conversation.nothing_waits")
         return None
 

@@ -66,6 +66,8 @@ class Leaning:
     effect: str
     """Of the last call before."""
     world: World
+    asked: bool = False
+    """Whether a question is open: "forget that" drops it."""
 
     @property
     def how(self) -> Mapping[str, re.Pattern[str]]:
@@ -87,8 +89,13 @@ def _clauses(text: str) -> list[str]:
     return [part.strip() for part in re.split(r"[,，;；。]|\.\s", text) if part.strip()]
 
 
-def followed(masked: Masked, language: Language, focus: Focus, world: World, *, undone: bool) -> Followed | None:
-    """The step of a turn that leans on the turns before; None where it does not. `undone`: the last act was."""
+def followed(
+    masked: Masked, language: Language, focus: Focus, world: World, *, undone: bool, asked: bool = False
+) -> Followed | None:
+    """The step of a turn that leans on the turns before; None where it does not.
+
+    `undone`: the last act was. `asked`: a question is open.
+    """
     if answer := asked_of(masked.said, language, focus, world):
         return Followed(answer.step, data=answer.data)
     before = focus.acted
@@ -96,18 +103,18 @@ def followed(masked: Masked, language: Language, focus: Focus, world: World, *, 
         return None
     effect = world.skills.tool(before[-1].tool).declaration.effect
     text = masked.text.strip(" \t\n.。!！?？…~～,，;；")
-    said = Leaning(masked, text, language, focus, before, effect, world)
+    said = Leaning(masked, text, language, focus, before, effect, world, asked)
     if undone and said.how["again"].match(text) and (calls := _last_act(focus, world)):
         return Followed(Step(kind="call", calls=calls, via="intent"))
     try:
-        for read in (_other_one, _more, _more_words, _added, _taken_off, _property, _change):
+        for read in (_told_of_me, _other_one, _more, _more_words, _added, _taken_off, _property, _change):
             if found := read(said):
                 return found
     except AskAgain as question:
-        asked = Step(
+        step = Step(
             kind="ask", calls=tuple(before), missing=question.missing, reply=world.explain(question), via="intent"
         )
-        return Followed(asked, replaces=said.acted)
+        return Followed(step, replaces=said.acted)
     except Rejected as refusal:
         return Followed(Step(kind="refuse", calls=tuple(before[-1:]), reply=world.explain(refusal), via="intent"))
     return None
@@ -119,6 +126,24 @@ def _last_act(focus: Focus, world: World) -> tuple[Call, ...]:
         (one.calls, world.skills.tool(one.calls[-1].tool).declaration.effect) for one in focus.shown if one.calls
     )
     return next((calls for calls, effect in effects if effect != "read"), ())
+
+
+def _told_of_me(said: Leaning) -> Followed | None:
+    """ "Forget that", "how do you know?", 忘掉这件事: what was just told of the user, or kept of them."""
+    newest = said.focus.newest
+    if said.asked or newest is None or newest.skill != "profile" or not newest.items:
+        return None
+    forgets = said.how["forget_that"].fullmatch(said.text) or (
+        said.acted and said.how["forget_it"].fullmatch(said.text)
+    )
+    if not forgets and not said.how["how_known"].fullmatch(said.text):
+        return None
+    name = "profile.forget" if forgets else "profile.why"
+    titles = tuple(str(item.get("text") or title(item)) for item in newest.items)  # the sentence, and not whose it is
+    if len(titles) == 1:
+        return Followed(Step(kind="call", calls=(Call(tool=name, args={"query": titles[0]}),), via="intent"), sure=True)
+    asked = Step(kind="ask", calls=(Call(tool=name, args={}),), missing=("query",), choices=titles, via="intent")
+    return Followed(asked, sure=True)
 
 
 def _other_one(said: Leaning) -> Followed | None:

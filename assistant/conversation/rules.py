@@ -74,7 +74,8 @@ class Heard:
     @cached_property
     def leaning(self) -> Followed | None:
         """What the words mean after the turns before."""
-        return followed(self.masked, self.language, self.focus, self.world, undone=self.undone)
+        asked = self.question is not None
+        return followed(self.masked, self.language, self.focus, self.world, undone=self.undone, asked=asked)
 
 
 @dataclass(frozen=True)

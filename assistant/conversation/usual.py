@@ -18,7 +18,8 @@ from assistant.conversation.spans import Masked
 from assistant.errors import AskAgain
 from assistant.knowledge import Habit
 from assistant.models import Call, Label, Origin, Step
-from assistant.ports import Habits, Profile
+from assistant.ports import Profile
+from assistant.ports_profile import Habits
 from assistant.safety.provenance import Evidence
 from assistant.skillkit.loader import Skills, Tool
 from assistant.skillkit.schema import Argument

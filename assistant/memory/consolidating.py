@@ -266,9 +266,17 @@ class Nights:
         return row is not None
 
 
-def forget_names(db: Database, needles: Sequence[str]) -> None:
-    """Remove names that hold one of these texts from what nights know of names."""
-    for needle in needles:
-        wanted = (plain(needle),)
-        db.conn.execute("DELETE FROM subject_names WHERE instr(name, ?) OR instr(lower(subject), ?)", wanted * 2)
-        db.conn.execute("DELETE FROM kept_apart WHERE instr(one, ?) OR instr(other, ?)", wanted * 2)
+def forget_names(db: Database, needles: Sequence[str], gone: Sequence[str]) -> None:
+    """Remove from what nights know names that hold one of these texts, or of nobody who is known, and `gone` facts."""
+    wanted = [name for needle in needles if (name := plain(needle))]
+
+    def held(*texts: str) -> bool:
+        return any(one in plain(text) for one in wanted for text in texts)
+
+    db.conn.execute("DELETE FROM subject_names WHERE subject NOT IN (SELECT subject FROM facts)")
+    for row in db.conn.execute("SELECT name, subject FROM subject_names").fetchall():
+        if held(*row):
+            db.conn.execute("DELETE FROM subject_names WHERE name = ?", (row["name"],))
+    for one, other in db.conn.execute("SELECT one, other FROM kept_apart").fetchall():
+        if held(one, other) or not {one, other}.isdisjoint(gone):
+            db.conn.execute("DELETE FROM kept_apart WHERE one = ? AND other = ?", (one, other))

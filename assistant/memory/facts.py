@@ -8,18 +8,15 @@ supersedes the older, which keeps the time in which it held: `valid_from` and `v
 from __future__ import annotations
 
 import json
-import sqlite3
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from datetime import datetime
 
 from assistant.knowledge import Change, Fact, Source, Statement, What
 from assistant.memory.evidence import utc
-from assistant.memory.kinds import Kinds
-from assistant.store import Database
-from assistant.store.index import fold
+from assistant.memory.factrows import CURRENT, FactRows
+from assistant.memory.factrows import plain as plain
 
-_CURRENT = "superseded_by IS NULL AND valid_to IS NULL"
 STATED = 0.9
 """How sure a fact is that a rule read in the user's own words."""
 AGAIN = 0.5
@@ -28,12 +25,8 @@ _NAMES = 3
 """So many names lead to one person at most: "my sister", Klara, Klara Meyer."""
 
 
-class FactBook:
+class FactBook(FactRows):
     """The tables `facts`, `fact_evidence` and `profile_changes`. Call it inside a transaction."""
-
-    def __init__(self, db: Database, kinds: Kinds) -> None:
-        self._db = db
-        self._kinds = kinds
 
     def state(
         self,
@@ -51,33 +44,55 @@ class FactBook:
         key, value_key = self.keys(said)
         if said.ends:
             return self._end(said, at, batch, now)
-        same = self._rows(f"key = ? AND value_key = ? AND {_CURRENT}", key, value_key) or self._rows(
-            f"id IN (SELECT superseded_by FROM facts WHERE folded AND key = ? AND value_key = ?) AND {_CURRENT}",
+        same = self._rows(f"key = ? AND value_key = ? AND {CURRENT}", key, value_key) or self._rows(
+            f"id IN (SELECT superseded_by FROM facts WHERE folded AND key = ? AND value_key = ?) AND {CURRENT}",
             key,
             value_key,
         )
         if same:
             return self._confirm(same[0], evidence, at, batch, now), "confirmed"
-        others = self._replaced(said, key, value_key)
+        others = self.replaced(said, key, value_key)
         fact = self._new(said, key, value_key, evidence, origin, at, now, confidence)
         newer = [one for one in others if one.observed_at > at]
         if newer:  # told late: it held until what is known already
             first = min(newer, key=lambda one: one.observed_at)
-            self._write(fact.id, valid_to=utc(max(first.valid_from, at)), superseded_by=first.id)
-            self._note(batch, now, "added", fact.id, None)
+            self.write(fact.id, valid_to=utc(max(first.valid_from, at)), superseded_by=first.id)
+            self.note(batch, now, "added", fact.id, None)
             return self.get(fact.id), "added"
         for old in others:
-            self._note(batch, now, "superseded", old.id, old)
-            self._write(old.id, valid_to=utc(at), superseded_by=fact.id)
-        self._note(batch, now, "added", fact.id, None)
+            self.note(batch, now, "superseded", old.id, old)
+            self.write(old.id, valid_to=utc(at), superseded_by=fact.id)
+        self.note(batch, now, "added", fact.id, None)
         return fact, "superseded" if others else "added"
 
     def pin(self, fact: str, pinned: bool, batch: str, now: datetime) -> Fact:
         """Keep it in sight whatever happens, or no longer. Raises KeyError."""
         before = self.get(fact)
-        self._note(batch, now, "pinned" if pinned else "unpinned", fact, before)
-        self._write(fact, pinned=int(pinned))
+        self.note(batch, now, "pinned" if pinned else "unpinned", fact, before)
+        self.write(fact, pinned=int(pinned))
         return self.get(fact)
+
+    def edit(self, old: Fact, value: str, text: str, evidence: int, language: str, now: datetime, batch: str) -> Fact:
+        """Another value in the place of a fact that holds; what says so already is confirmed."""
+        said = Statement(
+            predicate=old.predicate, subject=old.subject, topic=old.topic, value=value, text=text, language=language
+        )
+        key, value_key = self.keys(said)
+        same = [one for one in self._rows(f"key = ? AND value_key = ? AND {CURRENT}", key, value_key) if one != old]
+        others = [one for one in self.replaced(said, key, value_key) if one.id != old.id]
+        if same:
+            fact = self._confirm(same[0], evidence, now, batch, now)
+        else:
+            fact = self._new(said, key, value_key, evidence, "said", now, now, STATED)
+        for one in (old, *others):
+            self.note(batch, now, "superseded", one.id, one)
+            self.write(one.id, valid_to=utc(now), superseded_by=fact.id)
+        if not same:
+            self.note(batch, now, "added", fact.id, None)
+        if old.pinned and not fact.pinned:
+            self.note(batch, now, "pinned", fact.id, fact)
+            self.write(fact.id, pinned=1)
+        return self.get(fact.id)
 
     def take_back(self, batch: str) -> list[Fact]:
         """Undo a batch: what it added goes for good (returned), what it changed is as before."""
@@ -100,113 +115,6 @@ class FactBook:
                 self._replace(self.get(fact.id), between.superseded_by, between.valid_to)
         return list(gone.values())
 
-    def get(self, fact: str) -> Fact:
-        """The fact of this id. Raises KeyError."""
-        rows = self._rows("id = ?", fact)
-        if not rows:
-            raise KeyError(fact)
-        return rows[0]
-
-    def current(self, *, as_of: datetime | None = None, history: bool = False) -> list[Fact]:
-        """What holds now, or held at a moment, or all that ever did; in the order in which it was learned."""
-        if history:
-            return self._rows("1")
-        if as_of is None:
-            return self._rows(_CURRENT)
-        moment = utc(as_of)
-        return self._rows("valid_from <= ? AND (valid_to IS NULL OR valid_to > ?)", moment, moment)
-
-    def foremost(self, kind: str, limit: int) -> list[Fact]:
-        """What holds of a kind: pinned, the user's own, the surest and then the newest first."""
-        rows = self._db.conn.execute(
-            f"SELECT f.*, {_EVIDENCES} FROM facts f WHERE kind = ? AND {_CURRENT} ORDER BY pinned DESC,"
-            " (subject != ''), confidence DESC, last_confirmed_at DESC, id LIMIT ?",
-            (kind, limit),
-        )
-        return [self._fact(row) for row in rows]
-
-    def version(self) -> int:
-        """Another number after each change of any fact."""
-        return int(self._db.conn.execute("SELECT version FROM facts_version").fetchone()[0])
-
-    def read_in(self, numbers: Iterable[int]) -> dict[int, tuple[Fact, ...]]:
-        """Evidence → the facts that were read in it."""
-        wanted = list(numbers)
-        found: dict[int, list[Fact]] = {}
-        marks = ",".join("?" * len(wanted))
-        for row in self._db.conn.execute(
-            f"SELECT l.evidence AS number, f.* , {_EVIDENCES} FROM fact_evidence l JOIN facts f ON f.id = l.fact"
-            f" WHERE l.evidence IN ({marks})",
-            wanted,
-        ):
-            found.setdefault(row["number"], []).append(self._fact(row))
-        return {number: tuple(facts) for number, facts in found.items()}
-
-    def stated_in(self, numbers: Iterable[int]) -> dict[int, list[tuple[str, bool]]]:
-        """Evidence → the predicates of the facts that were read in it, and whether they hold now."""
-        wanted = list(numbers)
-        found: dict[int, list[tuple[str, bool]]] = {}
-        for start in range(0, len(wanted), 500):
-            some = wanted[start : start + 500]
-            marks = ",".join("?" * len(some))
-            for row in self._db.conn.execute(
-                f"SELECT l.evidence, f.predicate, {_CURRENT}"
-                f" FROM fact_evidence l JOIN facts f ON f.id = l.fact WHERE l.evidence IN ({marks})",
-                some,
-            ).fetchall():
-                found.setdefault(row[0], []).append((row[1], bool(row[2])))
-        return found
-
-    def guides(self, limit: int) -> list[int]:
-        """Numbers of the evidence of facts that say how the user wants things, the newest first."""
-        names = [name for name, one in self._kinds.predicates.items() if one.guides]
-        marks = ",".join("?" * len(names))
-        rows = self._db.conn.execute(
-            "SELECT DISTINCT l.evidence FROM facts f JOIN fact_evidence l ON l.fact = f.id"
-            f" WHERE f.predicate IN ({marks}) AND {_CURRENT} ORDER BY l.evidence DESC LIMIT ?",
-            (*names, limit),
-        )
-        return [row[0] for row in rows]
-
-    def keys(self, said: Statement) -> tuple[str, str]:
-        """What the statement is about, as facts are told apart by it, and its value as it is compared."""
-        value_key = plain(said.value)
-        about = "|".join((plain(said.subject), said.predicate, plain(said.topic)))
-        return (about if self._kinds.predicates[said.predicate].one else f"{about}|{value_key}"), value_key
-
-    def pages(self, size: int) -> Iterator[list[Fact]]:
-        """All facts that ever were, some at a time, so that other work comes between."""
-        last = 0
-        while True:
-            rows = self._db.conn.execute(
-                f"SELECT f.rowid AS place, f.*, {_EVIDENCES} FROM facts f WHERE f.rowid > ? ORDER BY f.rowid LIMIT ?",
-                (last, size),
-            ).fetchall()
-            if not rows:
-                return
-            last = rows[-1]["place"]
-            yield [self._fact(row) for row in rows]
-
-    def folded_into(self, facts: Iterable[str]) -> list[str]:
-        """Ids of what says the same as one of these, and goes where they go."""
-        found = list(facts)
-        for fact in found:
-            rows = self._db.conn.execute("SELECT id FROM facts WHERE folded AND superseded_by = ?", (fact,))
-            found += [row["id"] for row in rows if row["id"] not in found]
-        return found
-
-    def names(self) -> dict[str, list[str]]:
-        """Subject → what else they are called."""
-        found: dict[str, list[str]] = {}
-        for row in self._db.conn.execute("SELECT name, subject FROM subject_names"):
-            found.setdefault(row["subject"], []).append(row["name"])
-        return found
-
-    def evidence_of(self, fact: str) -> list[int]:
-        """Numbers of the evidence that states it, oldest first."""
-        rows = self._db.conn.execute("SELECT evidence FROM fact_evidence WHERE fact = ? ORDER BY evidence", (fact,))
-        return [row[0] for row in rows]
-
     def ground(self, fact: str, evidence: int) -> None:
         """Note that this evidence states the fact."""
         self._db.conn.execute("INSERT OR IGNORE INTO fact_evidence VALUES (?, ?)", (fact, evidence))
@@ -214,6 +122,12 @@ class FactBook:
     def delete(self, facts: Sequence[str]) -> None:
         """Remove them and all that was noted of their changes; what they took the place of stays history."""
         marks = ",".join("?" * len(facts))
+        self._db.conn.execute(f"UPDATE facts SET superseded_by = NULL WHERE superseded_by IN ({marks})", list(facts))
+        self._db.conn.execute(
+            "UPDATE profile_changes SET before = json_set(before, '$.superseded_by', NULL)"
+            f" WHERE before ->> '$.superseded_by' IN ({marks})",
+            list(facts),
+        )
         self._db.conn.execute(f"DELETE FROM facts WHERE id IN ({marks})", list(facts))
 
     def changes(self, limit: int) -> list[Change]:
@@ -244,13 +158,13 @@ class FactBook:
             subject = row["subject"]
         return said.model_copy(update={"subject": subject})
 
-    def _replaced(self, said: Statement, key: str, value_key: str) -> list[Fact]:
+    def replaced(self, said: Statement | Fact, key: str, value_key: str) -> list[Fact]:
         """What can't hold beside it any more."""
         predicate = self._kinds.predicates[said.predicate]
-        others = self._rows(f"key = ? AND {_CURRENT}", key) if predicate.one else []
+        others = self._rows(f"key = ? AND {CURRENT}", key) if predicate.one else []
         for other in sorted(predicate.against):
             others += self._rows(
-                f"predicate = ? AND subject = ? AND value_key = ? AND {_CURRENT}", other, said.subject, value_key
+                f"predicate = ? AND subject = ? AND value_key = ? AND {CURRENT}", other, said.subject, value_key
             )
         return others
 
@@ -294,10 +208,10 @@ class FactBook:
         return self.get(fact)
 
     def _confirm(self, fact: Fact, evidence: int, at: datetime, batch: str, now: datetime) -> Fact:
-        self._note(batch, now, "confirmed", fact.id, fact)
+        self.note(batch, now, "confirmed", fact.id, fact)
         self.ground(fact.id, evidence)
         confidence = fact.confidence + (1 - fact.confidence) * AGAIN
-        self._write(
+        self.write(
             fact.id,
             confidence=confidence,
             observed_at=utc(max(at, fact.observed_at)),
@@ -309,7 +223,7 @@ class FactBook:
     def _end(self, said: Statement, at: datetime, batch: str, now: datetime) -> tuple[Fact, What] | None:
         same = self._rows(
             "predicate = ? AND subject = ? AND (? IN ('', value_key)"
-            f" OR id IN (SELECT superseded_by FROM facts WHERE folded AND value_key = ?)) AND {_CURRENT}",
+            f" OR id IN (SELECT superseded_by FROM facts WHERE folded AND value_key = ?)) AND {CURRENT}",
             said.predicate,
             said.subject,
             plain(said.value),
@@ -319,8 +233,8 @@ class FactBook:
         if not same:
             return None
         for old in same:
-            self._note(batch, now, "ended", old.id, old)
-            self._write(old.id, valid_to=utc(at))
+            self.note(batch, now, "ended", old.id, old)
+            self.write(old.id, valid_to=utc(at))
         return self.get(same[0].id), "ended"
 
     def _replace(self, fact: Fact, newer: str, until: datetime | None) -> None:
@@ -330,8 +244,8 @@ class FactBook:
         ).fetchone()
         if added is None or until is None:
             return
-        self._note(added["batch"], datetime.fromisoformat(added["at"]), "superseded", fact.id, fact)
-        self._write(fact.id, valid_to=utc(until), superseded_by=newer)
+        self.note(added["batch"], datetime.fromisoformat(added["at"]), "superseded", fact.id, fact)
+        self.write(fact.id, valid_to=utc(until), superseded_by=newer)
 
     def _unfold(self, fact: Fact, batch: str) -> None:
         """What was folded into a fact that goes stands for itself again; where it was folded, its words go with it."""
@@ -339,7 +253,7 @@ class FactBook:
             self._unground(fact.superseded_by, batch)
         rows = self._db.conn.execute("SELECT id FROM facts WHERE folded AND superseded_by = ?", (fact.id,)).fetchall()
         for row in rows:
-            self._write(row["id"], folded=0, valid_to=None, superseded_by=None)
+            self.write(row["id"], folded=0, valid_to=None, superseded_by=None)
             self._db.conn.execute("DELETE FROM profile_changes WHERE fact = ? AND what = 'folded'", (row["id"],))
 
     def _unground(self, fact: str, source: str) -> None:
@@ -348,11 +262,13 @@ class FactBook:
             (fact, source),
         )
 
-    def _write(self, fact: str, **columns: object) -> None:
+    def write(self, fact: str, **columns: object) -> None:
+        """Set columns of a fact."""
         settings = ", ".join(f"{name} = ?" for name in columns)
         self._db.conn.execute(f"UPDATE facts SET {settings} WHERE id = ?", (*columns.values(), fact))
 
-    def _note(self, batch: str, now: datetime, what: What, fact: str, before: Fact | None) -> None:
+    def note(self, batch: str, now: datetime, what: What, fact: str, before: Fact | None) -> None:
+        """Enter into the history what becomes of a fact, which was so `before`."""
         kept = before.model_dump_json(include=_MUTABLE) if before else "{}"
         self._db.conn.execute(
             "INSERT INTO profile_changes (batch, at, what, fact, before) VALUES (?, ?, ?, ?, ?)",
@@ -360,31 +276,14 @@ class FactBook:
         )
 
     def _restore(self, before: dict[str, object]) -> None:
-        self._write(str(before.pop("id")), **{name: _column(value) for name, value in before.items()})
-
-    def _rows(self, where: str, *values: object) -> list[Fact]:
-        rows = self._db.conn.execute(
-            f"SELECT f.*, {_EVIDENCES} FROM facts f WHERE {where} ORDER BY recorded_at, rowid", values
-        )
-        return [self._fact(row) for row in rows]
-
-    def _fact(self, row: sqlite3.Row) -> Fact:
-        fact = Fact.model_validate({name: row[name] for name in Fact.model_fields if name != "review_at"})
-        days = self._kinds.predicates[fact.predicate].review
-        return fact.model_copy(update={"review_at": fact.last_confirmed_at + timedelta(days=days)}) if days else fact
+        self.write(str(before.pop("id")), **{name: _column(name, value) for name, value in before.items()})
 
 
-_EVIDENCES = "(SELECT count(*) FROM fact_evidence n WHERE n.fact = f.id) AS evidences"
 _MUTABLE = {"confidence", "observed_at", "valid_from", "valid_to", "last_confirmed_at", "superseded_by", "pinned"}
 
 
-def plain(text: str) -> str:
-    """`text` as it is compared: folded, without articles, spaces and marks at its ends."""
-    folded = fold(text).strip(" .,;:!?。，；：！？\"'“”")
-    for article in ("the ", "a ", "an ", "my ", "some "):
-        folded = folded.removeprefix(article)
-    return " ".join(folded.split())
-
-
-def _column(value: object) -> object:
+def _column(name: str, value: object) -> object:
+    """As it is stored: moments in the one form by which text sorts as time does."""
+    if isinstance(value, str) and name != "superseded_by":
+        return utc(datetime.fromisoformat(value))
     return int(value) if isinstance(value, bool) else value

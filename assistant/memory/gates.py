@@ -7,7 +7,7 @@ the user or of somebody of theirs, and carry the words of its kind (`profile/rea
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -56,18 +56,15 @@ class Words:
 
     evidence: Evidence
     clauses: Sequence[Told]
-    never: Sequence[str] = ()
-    """Folded words of which nothing is kept."""
+    bars: Callable[[str], bool] = lambda text: False
+    """Whether a text is of a topic of which nothing is kept."""
     people: Sequence[str] = ()
     """Folded names that are known of the user's people."""
 
 
-def secret(text: str, never: Sequence[str] = ()) -> bool:
-    """Whether words hold what is never kept: a secret, a card's number, or what the user does not want learned."""
-    folded = fold(text)
-    return (
-        any(word in folded for word in never) or bool(_secrets().search(text)) or any(map(_card, _CARD.findall(text)))
-    )
+def secret(text: str) -> bool:
+    """Whether words hold what is never kept: a secret, or a card's number."""
+    return bool(_secrets().search(text)) or any(map(_card, _CARD.findall(text)))
 
 
 def kept(written: Sequence[Written], words: Words, known: Sequence[Fact]) -> list[Statement]:
@@ -113,7 +110,8 @@ def refused(one: Written, place: int, words: Words) -> str:
         return "subject"
     if not _is_typed(one, entry, language) or not _cued(one.predicate, clause, language):
         return "usefulness"
-    if secret(f"{clause} {one.value}", words.never):
+    said = f"{clause} {one.value}"
+    if secret(said) or words.bars(said):
         return "sensitivity"
     return ""
 

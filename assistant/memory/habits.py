@@ -15,10 +15,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from assistant.knowledge import Deed, Habit
+from assistant.memory.bounds import Bounds
 from assistant.memory.choices import LEAST, VIEWS, Use, Usual, clear, ranked, usual
 from assistant.memory.evidence import utc
 from assistant.memory.nightly import mark, put_mark
-from assistant.ports import Clock, Deeds
+from assistant.ports import Clock
+from assistant.ports_profile import Deeds
 from assistant.store import Database, transaction
 from assistant.store.index import fold
 
@@ -58,13 +60,12 @@ class NoDeeds:
 class KeptHabits:
     """Adapter of `ports.Habits` over the database and the record of deeds."""
 
-    def __init__(self, db: Database, clock: Clock, deeds: Deeds, *, learn: bool, never: Sequence[str]) -> None:
-        """Where `learn` is false nothing new is; what holds a word of `never` (folded) is no habit."""
+    def __init__(self, db: Database, clock: Clock, deeds: Deeds, bounds: Bounds) -> None:
+        """`bounds` say what is learned from, and what is no habit."""
         self._db = db
         self._clock = clock
         self._deeds = deeds
-        self._learn = learn
-        self._never = never
+        self._bounds = bounds
 
     def catch_up(self) -> bool:
         """Learn from the next deeds on record; False where there are no more."""
@@ -73,7 +74,7 @@ class KeptHabits:
         if last == before:
             return False
         with transaction(self._db):
-            for deed in deeds if self._learn else ():
+            for deed in deeds:
                 self._take(deed)
             now = self._clock.now()
             self._db.conn.execute("DELETE FROM habit_uses WHERE at < ?", (utc(now - _KEPT),))
@@ -168,15 +169,12 @@ class KeptHabits:
             for slot, value in deed.args.items():
                 chosen = choice_of(slot, value)
                 about = about_of(deed.args, slot)
-                if chosen and not self._barred(f"{chosen} {about}"):
+                if chosen and self._bounds.learns(f"{chosen} {about}", deed.at):
                     self._db.conn.execute(
                         "INSERT INTO habit_uses (operation, tool, slot, about, value, at, done)"
                         " VALUES (?, ?, ?, ?, ?, ?, 0)",
                         (deed.operation, deed.tool, slot, about, chosen, utc(deed.at)),
                     )
-
-    def _barred(self, text: str) -> bool:
-        return any(word in fold(text) for word in self._never)
 
     def _uses(self, tool: str, slot: str) -> list[Use]:
         return [row.use for row in self._rows(" AND tool = ? AND slot = ?", tool, slot)]
@@ -193,15 +191,17 @@ class KeptHabits:
                 Use(row["value"], datetime.fromisoformat(row["at"]).astimezone(zone), row["about"]),
             )
             for row in rows
-            if not self._barred(f"{row['value']} {row['about']}")
+            if not self._bounds.bars(f"{row['value']} {row['about']}")
         ]
 
 
 def forget_uses(db: Database, needles: Sequence[str]) -> None:
     """Remove what holds one of these texts from what habits are read from."""
-    for needle in needles:
-        wanted = (fold(needle),) * 2
-        db.conn.execute("DELETE FROM habit_uses WHERE instr(lower(value), ?) OR instr(about, ?)", wanted)
+    wanted = [folded for needle in needles if (folded := fold(needle).strip())]
+    rows = db.conn.execute("SELECT DISTINCT value, about FROM habit_uses").fetchall()
+    for value, about in rows:  # SQLite's own `lower` knows ASCII alone
+        if any(needle in fold(value) or needle in about for needle in wanted):
+            db.conn.execute("DELETE FROM habit_uses WHERE value = ? AND about = ?", (value, about))
 
 
 def choice_of(slot: str, value: Any) -> str:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sqlite3
 import uuid
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from assistant.errors import EngineError, NotFound, Rejected
+from assistant.errors import Conflict, EngineError, NotFound, Rejected
 from assistant.failpoint import failpoint
-from assistant.knowledge import Change, Evidence, Fact, Recalled, Source, Statement
+from assistant.knowledge import Change, Evidence, Fact, Forgotten, Recalled, Source, Statement
 from assistant.memory.asked import asked_for
+from assistant.memory.bounds import Bounds
 from assistant.memory.consolidating import NIGHT, Nights
 from assistant.memory.digest import Digest
 from assistant.memory.earlier import earlier_words
@@ -21,15 +23,16 @@ from assistant.memory.facts import FactBook
 from assistant.memory.forgetting import Forgetting
 from assistant.memory.gates import secret
 from assistant.memory.habits import KeptHabits, NoDeeds
+from assistant.memory.hands import Hands
 from assistant.memory.kinds import kinds
 from assistant.memory.reading import Reader
 from assistant.memory.recall import ENOUGH, Recall
 from assistant.memory.stating import statements
 from assistant.memory.vectors import VectorFiles
 from assistant.models import Language, Person, Turn
-from assistant.ports import Clock, Deeds, Embedder, LanguageModel, Quiet
+from assistant.ports import Clock, Embedder, LanguageModel, Quiet
+from assistant.ports_profile import Deeds
 from assistant.store import Database, transaction
-from assistant.store.index import fold
 from assistant.store.scrub import scrub
 
 _log = logging.getLogger(__name__)
@@ -66,15 +69,14 @@ class KeptProfile:
         habits are read from. `forgotten` is called when something goes for good, for whoever still holds what was made
         of it.
         """
-        self._learn = learn
-        self._never = [fold(word) for word in never]
         self._db = db
         self._clock = clock
         self._evidence = EvidenceBook(db)
         self._facts = FactBook(db, kinds())
         self._digest = Digest(self._facts, kinds())
         self._forgotten = forgotten
-        self.habits = KeptHabits(db, clock, deeds or NoDeeds(), learn=learn, never=self._never)
+        self._bounds = Bounds(db, kinds(), never, learn=learn)
+        self.habits = KeptHabits(db, clock, deeds or NoDeeds(), self._bounds)
         self.nights = Nights(db, self._facts, kinds(), clock, quiet, people)
         self._vectors = VectorFiles(folder)
         self._recall = Recall(self._evidence, self._facts, self._vectors, embedder)
@@ -83,15 +85,39 @@ class KeptProfile:
         self._fresh = asyncio.Event()
         self._fresh.set()
         self.reader = (
-            Reader(db, self._evidence, self._facts, model, clock, quiet, self._never) if model and learn else None
+            Reader(db, self._evidence, self._facts, model, clock, quiet, self._bounds) if model and learn else None
         )
         """Reads in the background; None where nothing is learned, or there is nobody to read."""
+        self._hands = Hands(
+            db, clock, self._evidence, self._facts, self._bounds, folder=folder / "exports", fresh=self._stir
+        )
+
+        self._sweep()
+
+    def _sweep(self) -> None:
+        """Remove what a crash left: vectors of what is forgotten, exports that are half made."""
+        try:
+            self._evidence.sweep(self._vectors)
+            self._hands.exports.sweep()
+        except (OSError, sqlite3.Error) as error:  # a full or busy disk: the next start will do
+            _log.warning("what a crash left could not be removed yet: %s", error)
+
+    @property
+    def hands(self) -> Hands:
+        """What the user decides over it."""
+        return self._hands
+
+    def _stir(self) -> None:
+        """There is something new to be read and embedded."""
+        self._fresh.set()
+        if self.reader is not None:
+            self.reader.stir()
 
     # --- taking in ---------------------------------------------------------------------------------------------
 
     def heard(self, turn: Turn, language: str) -> None:
         """Keep what a person said, and the facts that it states, unless nothing shall be learned."""
-        if not self._learn or self._barred(turn.text):
+        if not self.hands.learns(turn.text):
             return
         self.take_in(turn.text, f"turn:{turn.id}", language=language, at=self._clock.now(), thread=turn.session)
 
@@ -114,18 +140,19 @@ class KeptProfile:
 
     def remember(self, text: str, source: str, *, language: str) -> list[Fact]:
         """Keep what the user asked to be remembered: as the facts that it states, else in their words."""
-        if self._barred(text):
-            raise Rejected("memory.barred")
-        if secret(text):
-            raise Rejected("memory.secret")
+        self._refuse(text)
         now = self._clock.now()
         said = statements(text, language)
         if not said:
             said = [Statement(predicate="said", value=text, text=text, language=language)]
         return self._keep(text[:_LONGEST], source, said, language, now, "said", "", "")
 
-    def _barred(self, text: str) -> bool:
-        return any(word in fold(text) for word in self._never)
+    def _refuse(self, text: str) -> None:
+        """Raises Rejected for what is never kept, whoever asks for it."""
+        if self.hands.bars(text):
+            raise Rejected("memory.barred")
+        if secret(text):
+            raise Rejected("memory.secret")
 
     def _keep(
         self,
@@ -147,14 +174,14 @@ class KeptProfile:
             if number is None:
                 return []
             failpoint("profile.evidence")
+            if not self.hands.learns(text):
+                self._evidence.leave_unread(number)
             for one in said:
                 done = self._facts.state(one, evidence=number, origin=origin, at=at, now=now, batch=source)
                 if done is not None:
                     kept.append(done[0])
         failpoint("profile.kept")
-        self._fresh.set()
-        if self.reader is not None:
-            self.reader.stir()
+        self._stir()
         return kept
 
     # --- looking -----------------------------------------------------------------------------------------------
@@ -227,7 +254,8 @@ class KeptProfile:
             self._evidence.leave_unread(number)
             if number is not None and not self._facts.read_in([number]):
                 self._evidence.delete([number])
-                self._vectors.empty([number])
+            self.hands.take_back(batch)
+        self._evidence.sweep(self._vectors)
         self._let_go()
         return gone
 
@@ -237,12 +265,31 @@ class KeptProfile:
         with transaction(self._db):
             return self._facts.pin(fact, pinned, f"pin:{uuid.uuid4().hex}", self._clock.now())
 
-    async def forget(self, facts: Sequence[str]) -> int:
-        """Remove facts for good, with the words that state them and everything made of those. How many there were."""
-        forgetting = Forgetting(self._db, self._evidence, self._facts, self._vectors)
-        count = await forgetting.forget(facts)
+    def edit(self, fact: str, value: str, *, language: str) -> Fact:
+        """Put another value in the place of one that holds; it becomes history. Raises NotFound, Conflict, Rejected."""
+        old = self.fact(fact)
+        if old.valid_to is not None or old.superseded_by is not None:
+            raise Conflict("memory.is_past", fact=fact)
+        if not value.strip():
+            raise Rejected("memory.no_value")
+        self._refuse(value)
+        now, batch = self._clock.now(), f"edit:{uuid.uuid4().hex}"
+        said = self.tell(old.model_copy(update={"value": value.strip()}), language)
+        with transaction(self._db):
+            number = self._evidence.append(said, source=batch, origin="said", language=language, at=now)
+            assert number is not None  # a source of its own
+            self._evidence.leave_unread(number)  # what it says is known
+            done = self._facts.edit(old, value.strip(), said, number, language, now, batch)
+            failpoint("profile.edited")
+        self._fresh.set()
+        return done
+
+    async def forget(self, facts: Sequence[str]) -> Forgotten:
+        """Remove facts for good, with the words that state them and everything made of those."""
+        forgetting = Forgetting(self._db, self._evidence, self._facts, self._vectors, self.hands.exports)
+        done = await forgetting.forget(facts)
         self._let_go()
-        return count
+        return done
 
     def _let_go(self) -> None:
         """What was made of facts for prompts goes too."""
@@ -260,7 +307,7 @@ class KeptProfile:
         with transaction(self._db):
             old = self._evidence.idle_before(self._clock.now() - timedelta(days=keep_days))
             self._evidence.delete(old)
-        self._vectors.empty(old)
+        self._evidence.sweep(self._vectors)
         return len(old)
 
     # --- in the background ---------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from assistant.errors import EngineError
 from assistant.failpoint import failpoint
 from assistant.knowledge import Fact
+from assistant.memory.bounds import Bounds
 from assistant.memory.evidence import EvidenceBook
 from assistant.memory.facts import FactBook
 from assistant.memory.gates import Words, Written, kept, reading
@@ -67,16 +68,16 @@ class Reader:
         model: LanguageModel,
         clock: Clock,
         quiet: Quiet,
-        never: Sequence[str],
+        bounds: Bounds,
     ) -> None:
-        """`never` are folded words of which nothing is kept."""
+        """`bounds` say what is kept, and when nothing is read."""
         self._db = db
         self._evidence = evidence
         self._facts = facts
         self._model = model
         self._clock = clock
         self._quiet = quiet
-        self._never = never
+        self._bounds = bounds
         self._fresh = asyncio.Event()
         self._fresh.set()
         self.tally = Tally()
@@ -99,10 +100,13 @@ class Reader:
                 self._fresh.set()
 
     async def settle(self) -> None:
-        """Until everything is read. Without a model nothing is, and all waits for one. Raises EngineError."""
-        while self._model.ready and (number := self._next()) is not None:
+        """Until everything is read. Without a model, or in a pause, nothing is, and all waits. Raises EngineError."""
+        while self._model.ready and self._learns() and (number := self._next()) is not None:
             await self._quiet.wait()
             await self._read(number)
+
+    def _learns(self) -> bool:
+        return self._bounds.learns("", self._clock.now())
 
     def _next(self) -> int | None:
         row = self._db.conn.execute("SELECT min(evidence) FROM evidence_unread").fetchone()
@@ -112,6 +116,8 @@ class Reader:
         words = self._words(number)
         written = await self._ask(words) if words is not None and worth(words) else []
         self.tally.turns += 1
+        if not self._learns():  # a pause began meanwhile
+            return
         with transaction(self._db):
             taken = self._db.conn.execute("DELETE FROM evidence_unread WHERE evidence = ?", (number,)).rowcount
             if not taken or words is None:  # it was forgotten or taken back meanwhile
@@ -131,7 +137,7 @@ class Reader:
         stated = self._facts.read_in([number]).get(number, ())
         if one is None or any(fact.predicate == "said" for fact in stated):
             return None
-        return Words(one, told(one.text, one.language), self._never, _people(self._facts.current()))
+        return Words(one, told(one.text, one.language), self._bounds.bars, _people(self._facts.current()))
 
     async def _ask(self, words: Words) -> list[Written]:
         """What the model writes of a turn. Raises EngineError."""
@@ -157,7 +163,7 @@ class Reader:
         self.tally.asked += 1
         self.tally.well_formed += written is not None
         self.tally.lines += len(written or ())
-        _log.debug("read %r as %r", words.evidence.text, answer)
+        _log.debug("read evidence %d: %d lines", words.evidence.id, len(lines))  # no words: a log is not forgotten
         return [one for one, doubt in zip(written or [], _doubts(sure), strict=False) if doubt < _DOUBT]
 
 

@@ -18,6 +18,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from assistant.errors import AssistantError, PolicyDenied
 from assistant.events import Event
+from assistant.knowledge import ProfileStats, Taken
 from assistant.models import Approval, Operation, Plan, Receipt, Turn
 from assistant.server import endpoints, profile_endpoints, wire
 from assistant.server.callers import Caller, caller
@@ -63,6 +64,14 @@ ENDPOINTS = (
     Endpoint("GET", "/v1/profile/facts/{id}", profile_endpoints.why),
     Endpoint("POST", "/v1/profile/facts/{id}/forget", profile_endpoints.forget),
     Endpoint("POST", "/v1/profile/facts/{id}/pin", profile_endpoints.pin, wire.PinBody),
+    Endpoint("POST", "/v1/profile/facts/{id}/edit", profile_endpoints.edit, wire.EditBody),
+    Endpoint("GET", "/v1/profile/stats", profile_endpoints.stats, gives=ProfileStats),
+    Endpoint("GET", "/v1/profile/export", profile_endpoints.exported),
+    Endpoint("POST", "/v1/profile/export", profile_endpoints.export, wire.ExportBody),
+    Endpoint("POST", "/v1/profile/import", profile_endpoints.take, wire.ImportBody, Taken),
+    Endpoint("POST", "/v1/profile/pause", profile_endpoints.pause, wire.PauseBody, ProfileStats),
+    Endpoint("POST", "/v1/profile/resume", profile_endpoints.resume, gives=ProfileStats),
+    Endpoint("POST", "/v1/profile/never", profile_endpoints.never, wire.TopicBody, ProfileStats),
     Endpoint("GET", "/v1/profile/changes", profile_endpoints.changes),
     Endpoint("GET", "/v1/profile/habits", profile_endpoints.habits),
     Endpoint("POST", "/v1/profile/habits/{id}/forget", profile_endpoints.forget_habit),

@@ -1,9 +1,10 @@
-"""What is known of the user, over HTTP: looked at, traced to its words, pinned, taken back, forgotten."""
+"""What is known of the user, over HTTP: looked at, traced to its words, corrected, carried away, forgotten."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from starlette.requests import Request
@@ -15,7 +16,17 @@ from assistant.models import Language
 from assistant.safety import words
 from assistant.server.respond import answer, body, language, parse
 from assistant.server.services import Services
-from assistant.server.wire import FactsQuery, PinBody, UndoneBody
+from assistant.server.wire import (
+    EditBody,
+    ExportBody,
+    ExportQuery,
+    FactsQuery,
+    ImportBody,
+    PauseBody,
+    PinBody,
+    TopicBody,
+    UndoneBody,
+)
 
 
 def _services(request: Request) -> Services:
@@ -49,13 +60,66 @@ async def forget(request: Request) -> Response:
     """Forget a fact for good, with the words that state it."""
     profile = _services(request).profile
     fact = profile.fact(request.path_params["id"])
-    return answer({"forgotten": await profile.forget([fact.id])})
+    done = await profile.forget([fact.id])
+    return answer({"forgotten": done.count, "left": done.left})
 
 
 async def pin(request: Request) -> Response:
     """Keep a fact in sight whatever happens, or no longer."""
     sent = await body(request, PinBody)
     return answer(_shown(request, _services(request).profile.pin(request.path_params["id"], sent.pinned)))
+
+
+async def edit(request: Request) -> Response:
+    """Put another value in the place of one that holds."""
+    sent, known = await body(request, EditBody), _services(request)
+    tongue = language(request, known.language)
+    return answer(_shown(request, known.profile.edit(request.path_params["id"], sent.value, language=tongue)))
+
+
+async def stats(request: Request) -> Response:
+    """How much is known, and what is kept from being learned."""
+    return answer(_services(request).profile.hands.stats().model_dump(mode="json"))
+
+
+async def exported(request: Request) -> Response:
+    """The whole profile as a document, or as Markdown; it is written nowhere."""
+    query, known = parse(json.dumps(dict(request.query_params)), ExportQuery), _services(request)
+    return answer({"text": known.profile.hands.text(query.format, language(request, known.language))})
+
+
+async def export(request: Request) -> Response:
+    """Write the profile to a file, which is remembered: what is forgotten later goes from it too."""
+    sent, known = await body(request, ExportBody), _services(request)
+    file = Path(sent.file) if sent.file else None
+    done = await known.profile.hands.export(file, sent.format, language(request, known.language))
+    return answer({"file": str(done)})
+
+
+async def take(request: Request) -> Response:
+    """Import a file that an export wrote: all of it, or nothing where it is broken."""
+    sent = await body(request, ImportBody)
+    return answer((await _services(request).profile.hands.take(Path(sent.file))).model_dump(mode="json"))
+
+
+async def pause(request: Request) -> Response:
+    """Learn nothing for a time; what is asked to be remembered is."""
+    sent = await body(request, PauseBody)
+    _services(request).profile.hands.pause(sent.until)
+    return await stats(request)
+
+
+async def resume(request: Request) -> Response:
+    """Learn again."""
+    _services(request).profile.hands.resume()
+    return await stats(request)
+
+
+async def never(request: Request) -> Response:
+    """Learn nothing of a topic any more, or of a topic again."""
+    sent, hands = await body(request, TopicBody), _services(request).profile.hands
+    hands.bar(sent.topic) if sent.never else hands.unbar(sent.topic)
+    return await stats(request)
 
 
 async def changes(request: Request) -> Response:

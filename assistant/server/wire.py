@@ -68,6 +68,14 @@ class ResolutionBody(_Body):
     happened: bool
 
 
+def _in_utc(moment: datetime | None) -> datetime | None:
+    """Within the calendar in UTC too: the first and the last day have times that are not. Raises ValueError."""
+    try:
+        return moment and moment.astimezone(UTC)
+    except (OverflowError, ValueError) as error:
+        raise ValueError("no such moment") from error
+
+
 class AuditQuery(_Body):
     """Which audit entries are wanted."""
 
@@ -77,11 +85,7 @@ class AuditQuery(_Body):
     @field_validator("since")
     @classmethod
     def _is_within_the_calendar(cls, since: datetime | None) -> datetime | None:
-        """In UTC too: the first and the last day have times that are not."""
-        try:
-            return since and since.astimezone(UTC)
-        except (OverflowError, ValueError) as error:
-            raise ValueError("no such moment") from error
+        return _in_utc(since)
 
 
 class ModelBody(_Body):
@@ -108,6 +112,49 @@ class PinBody(_Body):
     """Whether a fact is kept in sight."""
 
     pinned: bool
+
+
+class EditBody(_Body):
+    """Another value of a fact, in the user's words."""
+
+    value: str = Field(min_length=1, max_length=1000)
+
+
+class ExportBody(_Body):
+    """Where the profile is written to; without a file, to one in the assistant's own folder."""
+
+    format: Literal["json", "markdown"] = "json"
+    file: str = Field("", max_length=4000)
+
+
+class ExportQuery(_Body):
+    """As what the profile is given."""
+
+    format: Literal["json", "markdown"] = "json"
+
+
+class ImportBody(_Body):
+    """A file that an export wrote, by its whole path."""
+
+    file: str = Field(min_length=1, max_length=4000)
+
+
+class PauseBody(_Body):
+    """Until when nothing is learned; null is until it is taken up again."""
+
+    until: datetime | None = None
+
+    @field_validator("until")
+    @classmethod
+    def _is_within_the_calendar(cls, until: datetime | None) -> datetime | None:
+        return _in_utc(until)
+
+
+class TopicBody(_Body):
+    """A topic of which nothing is learned, or is again."""
+
+    topic: str = Field(min_length=1, max_length=200)
+    never: bool = True
 
 
 class UndoneBody(_Body):

@@ -34,6 +34,7 @@ from assistant.errors import (
 )
 from assistant.failpoint import failpoint as failpoint
 from assistant.knowledge import Fact as Fact
+from assistant.knowledge import Pause as Pause
 from assistant.knowledge import Recalled as Recalled
 from assistant.models import (
     Completion as Completion,

@@ -1,8 +1,9 @@
 """Forgetting for good: what was deleted leaves the search index, the log of the database and the disk. Knows no table
 but the indexes' words.
 
-`secure_delete` overwrites what a DELETE frees. Two copies outlive it: the words of a deleted document stay in the
-full-text index until its segments are merged, and old pages stay in the write-ahead log until it is emptied.
+`secure_delete` overwrites what a DELETE frees. Three copies outlive it: the words of a deleted document stay in the
+full-text index until its segments are merged, old pages stay in the write-ahead log until it is emptied, and rows that
+were moved leave copies in the gaps of pages (`gaps`).
 """
 
 from __future__ import annotations
@@ -11,8 +12,10 @@ import asyncio
 import logging
 import sqlite3
 from collections.abc import Callable
+from pathlib import Path
 
 from assistant.store.database import Database
+from assistant.store.gaps import clear_gaps
 
 _log = logging.getLogger(__name__)
 _INDEXES = ("index_words", "evidence_words")
@@ -22,10 +25,20 @@ _FIRST_S, _EVERY_S = 60.0, 3600.0
 
 
 async def scrub(db: Database) -> None:
-    """Merge each index into one segment, in steps that let other work through, then empty the write-ahead log."""
+    """Merge each index into one segment, in steps that let other work through, then clear the gaps and the log.
+
+    Raises sqlite3.Error.
+    """
     for index in _INDEXES:
         await _merge(db, index)
-    db.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    file = db.conn.execute("PRAGMA database_list").fetchone()[2]
+    try:
+        done = not file or await asyncio.to_thread(clear_gaps, Path(file))
+    except OSError as error:  # a full or failing disk
+        _log.warning("the database's gaps can't be written: %s", error)
+        return
+    if not done:
+        _log.warning("the database's gaps could not be cleared yet: somebody else was at it")
 
 
 async def _merge(db: Database, index: str) -> None:

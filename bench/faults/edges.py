@@ -25,6 +25,7 @@ from assistant.events import Failed, Question, ReceiptIssued, Reply
 from assistant.models import Action, Approval, Effect, Prepared
 from assistant.store import backups
 from bench.faults.dying import GONE, WITHIN_S, died, dying, notices, said, scripted, start_dying, tell
+from bench.faults.hands import correcting, editing, exporting, importing
 from bench.faults.knowing import forgetting, reading, remembering, tidying
 from bench.faults.sending import doubting, mailing
 from bench.faults.wishes import Wish, rows
@@ -238,7 +239,11 @@ EDGES: tuple[tuple[str, Scenario, tuple[str, ...]], ...] = (
     )),
     ("undo.done", taking_back, ()),
     *((name, remembering, ()) for name in ("profile.evidence", "profile.kept")),
-    ("profile.forgotten", forgetting, ()),
+    *((name, forgetting, ()) for name in ("profile.forgotten", "gaps.cleared")),
+    ("profile.edited", editing, ()),
+    ("profile.imported", importing, ()),
+    *((name, exporting, ()) for name in ("profile.exporting", "profile.export.written", "profile.export.placed")),
+    *((name, correcting, ()) for name in ("profile.mended.written", "profile.mended.placed")),
     ("profile.read", reading, ()),
     ("profile.night", tidying, ()),
     ("question.asked", asking, ()),

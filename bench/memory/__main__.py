@@ -15,7 +15,7 @@ from pathlib import Path
 
 from assistant.errors import EngineError
 from bench.form import argument_parser, report
-from bench.memory import extracting, habits, lifting, recalling, replaying, speed
+from bench.memory import extracting, forgetting, habits, killing, lifting, recalling, replaying, speed
 from bench.memory.home import Workshop, workshop
 
 _PUBLIC: dict[str, tuple[str, Callable[[Workshop, Path, int], Awaitable[recalling.Figures]]]] = {
@@ -27,6 +27,8 @@ _PUBLIC: dict[str, tuple[str, Callable[[Workshop, Path, int], Awaitable[recallin
 }
 _OWN: dict[str, Callable[[Workshop, int], Awaitable[recalling.Figures]]] = {
     "pairs": recalling.of_pairs,
+    "forget": forgetting.measured,
+    "kills": killing.measured,
     "turns": extracting.measured,
     "month": replaying.measured,
     "speed": speed.measured,
@@ -38,14 +40,14 @@ _FIGURES = {
     "memdaily": ("memdaily_r5", "memdaily_r5_of_five"),
     "beam": ("beam_updated_first", "beam_both_sides", "abstain", "abstain_false"),
     "pairs": ("xling_top1",),
+    "forget": forgetting.FIGURES,
+    "kills": killing.FIGURES,
     "lift": lifting.FIGURES,
     "turns": extracting.FIGURES,
     "month": replaying.FIGURES,
     "speed": speed.FIGURES,
     "habits": habits.FIGURES,
 }
-_NOT_YET = ("forget_leaks",)
-"""Figures that are promised and that this bench can't measure yet."""
 
 
 def main() -> None:
@@ -65,8 +67,7 @@ async def _measured(
     making: AbstractAsyncContextManager[Workshop], data: Path | None, only: list[str], most: int
 ) -> tuple[recalling.Figures, dict[str, str]]:
     figures: recalling.Figures = {name: None for names in _FIGURES.values() for name in names}
-    notes = dict.fromkeys(figures, "not asked for") | dict.fromkeys(_NOT_YET, "this bench does not measure it yet")
-    figures |= dict.fromkeys(_NOT_YET)
+    notes = dict.fromkeys(figures, "not asked for")
     async with making as shop:
         if shop.model is None:
             notes |= dict.fromkeys((*extracting.OF_THE_MODEL, *lifting.FIGURES), "--model names none")

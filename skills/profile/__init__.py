@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 
 from assistant.skillkit import (
@@ -12,6 +14,7 @@ from assistant.skillkit import (
     Fact,
     NotConfigured,
     NotFound,
+    Pause,
     Profile,
     Recalled,
     Rejected,
@@ -50,7 +53,7 @@ async def remember(ctx: Context, fact: str) -> Result:
         lines.append(ctx.text("profile.instead_of", facts=_sentences(ctx, old)))
     return Result(
         text="\n".join(lines),
-        data={"facts": [_item(ctx, one) for one in kept]},
+        data={"items": [_item(ctx, one) for one in kept]},
         undo={"source": ctx.operation},
     )
 
@@ -73,12 +76,12 @@ async def recall(ctx: Context, query: str) -> Result:
     if facts:
         shown = facts[:_SHOWN]
         lines = [ctx.text("profile.line", fact=_tell(ctx, one), how=_how(ctx, one)) for one in shown]
-        return Result(text="\n".join(lines), data={"facts": [_item(ctx, one) for one in shown]})
+        return Result(text="\n".join(lines), data={"items": [_item(ctx, one) for one in shown]})
     said = [one.evidence for one in found if one.score >= profile.enough][:_SHOWN]
     if said:
         quotes = [ctx.text("profile.said", at=one.at.astimezone(ctx.zone).date(), text=one.text) for one in said]
-        return Result(text="\n".join(quotes), data={"facts": []})
-    return Result(text=ctx.text("profile.unknown"), data={"facts": []})
+        return Result(text="\n".join(quotes), data={"items": []})
+    return Result(text=ctx.text("profile.unknown"), data={"items": []})
 
 
 @tool
@@ -91,17 +94,76 @@ async def forget(ctx: Context, query: str) -> Result:
         raise AskAgain("profile.no_query", missing=("query",))
     if everything(query):
         raise Rejected("profile.not_all_at_once")
+    facts = _meant(ctx, query, "profile.which")
+    done = await _profile(ctx).forget([one.id for one in facts])
+    lines = [ctx.text("profile.forgotten")]
+    if done.left:
+        lines.append(ctx.text("profile.left", files=list(done.left)))
+    return Result(text="\n".join(lines), data={"count": done.count})
+
+
+@tool
+async def why(ctx: Context, query: str) -> Result:
+    """Tell how something about the user is known: the words that say so, and when they were said.
+
+    query: the fact, in the user's words
+    """
+    if not query.strip():
+        raise AskAgain("profile.no_query", missing=("query",))
+    profile, lines = _profile(ctx), []
+    facts = _meant(ctx, query, "profile.which_why")
+    for one in facts:
+        lines.append(_tell(ctx, one))
+        said = profile.why(one.id)[-_SHOWN:]
+        lines += [ctx.text("profile.said", at=one.at.astimezone(ctx.zone).date(), text=one.text) for one in said]
+    return Result(text="\n".join(lines), data={"items": [_item(ctx, one) for one in facts]})
+
+
+@tool
+async def pause(ctx: Context, until: datetime | None = None) -> Result:
+    """Stop learning about the user from what they say, until a time or for good.
+
+    until: when learning goes on, only if the user says so
+    """
+    hands = _profile(ctx).hands
+    before = hands.paused()
+    found = hands.pause(until)
+    text = ctx.text("profile.paused_until", until=found.until) if found.until else ctx.text("profile.paused")
+    return Result(text=text, undo={"tool": "pause", "until": _iso(before), "was": before is not None})
+
+
+@tool
+async def resume(ctx: Context) -> Result:
+    """Learn about the user from what they say again."""
+    hands = _profile(ctx).hands
+    before = hands.paused()
+    hands.resume()
+    text = "profile.resumed" if hands.stats().learns else "profile.not_learning"
+    return Result(text=ctx.text(text), undo={"tool": "resume", "until": _iso(before), "was": before is not None})
+
+
+@tool
+async def never(ctx: Context, topic: str) -> Result:
+    """Learn nothing about a topic any more.
+
+    topic: what nothing shall be learned about, in the user's words
+    """
+    if not topic.strip():
+        raise AskAgain("profile.no_topic", missing=("topic",))
     profile = _profile(ctx)
-    known = profile.facts(history=True)
-    told = [one for one in known if _tell(ctx, one).casefold() == query.strip().casefold()]
-    facts = told or matching(query, known, ctx.user)
-    if not facts:
-        raise NotFound("profile.not_known", query=query)
-    sentences = list(dict.fromkeys(_sentences(ctx, facts)))
-    if len(sentences) > 1:
-        raise AskAgain("profile.which", missing=("query",), choices=sentences[:_CHOICES])
-    await profile.forget([one.id for one in facts])
-    return Result(text=ctx.text("profile.forgotten"), data={"count": len(facts)})
+    new = profile.hands.bar(topic)
+    lines = [ctx.text("profile.never", topic=topic)]
+    known = matching(topic, profile.facts(history=True), ctx.user)
+    if known:
+        lines.append(ctx.text("profile.never_known", count=len(known)))
+    return Result(text="\n".join(lines), undo={"tool": "never", "topic": topic if new else ""})
+
+
+@tool
+async def export(ctx: Context) -> Result:
+    """Write all that is known about the user to a file."""
+    file = await _profile(ctx).hands.export(None, "json", ctx.language)
+    return Result(text=ctx.text("profile.exported", file=str(file)), undo={"tool": "export", "file": str(file)})
 
 
 @undo("remember")
@@ -109,6 +171,40 @@ async def take_back(ctx: Context, record: dict[str, Any]) -> Result:
     """What was remembered is not known any more; what it had taken the place of is known again."""
     _profile(ctx).take_back(record["source"])
     return Result(text=ctx.text("profile.taken_back"))
+
+
+@undo("pause", "resume", "never", "export")
+async def as_before(ctx: Context, record: dict[str, Any]) -> Result:
+    """The pause, the topic or the file is as it was."""
+    hands = _profile(ctx).hands
+    if record["tool"] == "export":
+        await hands.remove_export(Path(record["file"]))
+    elif record["tool"] == "never":
+        hands.unbar(record["topic"])
+    elif record["was"]:
+        until = datetime.fromisoformat(record["until"]) if record["until"] else None
+        if until is None or until > ctx.now:
+            hands.pause(until)
+    else:
+        hands.resume()
+    return Result(text=ctx.text(f"profile.undone.{record['tool']}"))
+
+
+def _meant(ctx: Context, query: str, which: str) -> list[Fact]:
+    """The facts that the words mean. Raises NotFound, and AskAgain where they fit several."""
+    known = _profile(ctx).facts(history=True)
+    told = [one for one in known if _tell(ctx, one).casefold() == query.strip().casefold()]
+    facts = told or matching(query, known, ctx.user)
+    if not facts:
+        raise NotFound("profile.not_known", query=query)
+    sentences = list(dict.fromkeys(_sentences(ctx, facts)))
+    if len(sentences) > 1:
+        raise AskAgain(which, missing=("query",), choices=sentences[:_CHOICES])
+    return facts
+
+
+def _iso(pause: Pause | None) -> str:
+    return pause.until.isoformat() if pause and pause.until else ""
 
 
 def _profile(ctx: Context) -> Profile:
@@ -121,12 +217,12 @@ def _all(ctx: Context, known: Sequence[Fact]) -> Result:
     """Everything, under headings in the order of the kinds."""
     profile = _profile(ctx)
     if not known:
-        return Result(text=ctx.text("profile.nothing"), data={"facts": []})
+        return Result(text=ctx.text("profile.nothing"), data={"items": []})
     lines = [ctx.text("profile.all", count=len(known))]
     for kind, facts in groupby(sorted(known, key=lambda one: profile.kinds.index(one.kind)), key=lambda one: one.kind):
         lines.append(ctx.text("profile.heading", kind=profile.heading(kind, ctx.language)))
         lines += [ctx.text("profile.item", fact=_tell(ctx, one)) for one in facts]
-    return Result(text="\n".join(lines), data={"facts": [_item(ctx, one) for one in known]})
+    return Result(text="\n".join(lines), data={"items": [_item(ctx, one) for one in known]})
 
 
 def _facts_of(found: Iterable[Recalled], enough: float) -> list[Fact]:

@@ -13,9 +13,13 @@ from bench.faults.edges import EDGES, Scenario, in_the_program, try_edge
 pytestmark = pytest.mark.usefixtures("many_daemons")
 
 LOCAL = [edge for edge in EDGES if not edge[2]]
+WHOLE = (
+    *("file", "vault", "config", "models", "restore.begun", "restore.placed", "restore.settled"),
+    *("profile.export", "profile.mended"),
+)
 FAMILIES = {
-    "{edge}.written": ("file", "vault", "config", "models", "restore.begun", "restore.placed", "restore.settled"),
-    "{edge}.placed": ("file", "vault", "config", "models", "restore.begun", "restore.placed", "restore.settled"),
+    "{edge}.written": WHOLE,
+    "{edge}.placed": WHOLE,
     "{edge}.before": ("outbox.approved-sending", "outbox.sending-done", "outbox.unknown-done"),
     "{edge}.after": ("outbox.approved-sending", "outbox.sending-done", "outbox.unknown-done"),
     "restore.moved{side}": ("", "-wal", "-shm"),

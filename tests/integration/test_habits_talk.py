@@ -68,7 +68,7 @@ async def test_a_habit_that_is_forgotten_does_not_come_back_from_the_same_deeds(
         [habit] = habits.listed()
         assert (habit.value, habit.times, habit.of) == ("T21:40", 4, 4)
         assert habits.forget(habit.id) == 4
-        for again in (habits, KeptHabits(habits._db, FrozenClock(NOW), AuditedDeeds(habits._db), learn=True, never=())):
+        for again in (habits, KeptHabits(habits._db, FrozenClock(NOW), AuditedDeeds(habits._db), habits._bounds)):
             while again.catch_up():
                 pass
             assert again.listed() == []

@@ -14,8 +14,10 @@ from assistant.clock import FrozenClock
 from assistant.conversation.usual import without_usual
 from assistant.knowledge import Deed
 from assistant.locale import Catalogue
+from assistant.memory.bounds import Bounds
 from assistant.memory.choices import LEAST, Use, clear, ranked, usual
 from assistant.memory.habits import KeptHabits, choice_of, forget_uses
+from assistant.memory.kinds import kinds
 from assistant.memory.nightly import mark
 from assistant.models import Notice
 from assistant.skillkit.context import Calm
@@ -167,7 +169,8 @@ class Told:
 
 
 def habits_of(told: Told, now: datetime, *, never: Sequence[str] = ()) -> KeptHabits:
-    return KeptHabits(open_database(":memory:"), FrozenClock(now), told, learn=True, never=never)
+    db = open_database(":memory:")
+    return KeptHabits(db, FrozenClock(now), told, Bounds(db, kinds(), never))
 
 
 def test_only_what_was_done_and_not_taken_back_counts() -> None:

@@ -80,7 +80,7 @@ def test_each_gate_refuses(line: str, text: str, language: str, gate: str) -> No
 
 
 def test_what_the_user_bars_is_not_kept() -> None:
-    said = words("I am so into figs these past years", never=("figs",))
+    said = words("I am so into figs these past years", bars=lambda text: "figs" in text)
     assert refusal("likes(me) = figs", said) == "sensitivity"
 
 
