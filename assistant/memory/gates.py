@@ -69,7 +69,7 @@ def secret(text: str) -> bool:
 
 def kept(written: Sequence[Written], words: Words, known: Sequence[Fact]) -> list[Statement]:
     """The statements among what a model wrote that may be kept: new ones, and those that confirm what is known."""
-    passed = [(one, place) for one in written if (place := clause_of(one, words)) is not None]
+    passed = [(one, place) for one in map(refiled, written) if (place := clause_of(one, words)) is not None]
     passed = [(one, place) for one, place in passed if not refused(one, place, words)]
     own = [one for said in words.clauses for one in said.read]
     found: list[Statement] = []
@@ -79,6 +79,17 @@ def kept(written: Sequence[Written], words: Words, known: Sequence[Fact]) -> lis
         if not any(_same(statement, other) for other in (*own, *found)):
             found.append(_folded(statement, known))
     return found
+
+
+def refiled(one: Written) -> Written:
+    """The line under the kind that it belongs to, where a small model takes one for another: what a relation does is no
+    name, and a contract or a membership without a number is no document."""
+    if one.predicate == "relation" and one.topic and not one.whose and one.value[:1].islower():
+        return Written("job", one.topic, "", one.value)
+    contract = reading()["kinds"]["account"]["topics"]
+    if one.predicate == "document" and not _DIGITS.search(one.value) and re.search(contract, one.topic, re.I):
+        return Written("account", one.whose, one.topic, one.value)
+    return one
 
 
 def clause_of(one: Written, words: Words) -> int | None:
@@ -109,6 +120,8 @@ def refused(one: Written, place: int, words: Words) -> str:
     if not _is_whose(one, place, words):
         return "subject"
     if not _is_typed(one, entry, language) or not _cued(one.predicate, clause, language):
+        return "usefulness"
+    if entry.get("owned") and not _owned(one.topic).search(clause):
         return "usefulness"
     said = f"{clause} {one.value}"
     if secret(said) or words.bars(said):
@@ -225,6 +238,11 @@ def _cued(predicate: str, clause: str, language: str) -> bool:
 def _cue(predicate: str, language: str) -> re.Pattern[str] | None:
     words = reading()["kinds"].get(predicate, {}).get(language)
     return re.compile(words, re.I) if words else None
+
+
+def _owned(topic: str) -> re.Pattern[str]:
+    """Where a thing is told as the user's own: "my old phone", 我家的车."""
+    return re.compile(rf"(?:\b(?:my|our)\s+(?:\w+\s+)?|(?:我|咱)们?(?:家|家里)?的?){re.escape(topic)}", re.I)
 
 
 @cache

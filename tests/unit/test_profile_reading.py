@@ -260,3 +260,43 @@ def test_a_secret_is_neither_heard_nor_remembered(tmp_path: Path) -> None:
     with pytest.raises(Rejected):
         profile.remember("my PIN is 4411", "turn:2", language="en")
     assert "4411" not in "\n".join(db.conn.iterdump())
+
+
+@pytest.mark.parametrize(
+    ("line", "text", "language", "kept"),
+    [
+        (
+            "relation(me, aunt) = runs a kiosk by the lake",
+            "aunt still runs a kiosk by the lake, mine",
+            "en",
+            "job|aunt||runs a kiosk by the lake",
+        ),
+        (
+            "document(me, supplier) = Windrad",
+            "our supplier is with Windrad for good",
+            "en",
+            "account||supplier|Windrad",
+        ),
+        ("document(me, 会员) = 白鹭书店", "我的会员是白鹭书店的", "zh", "account||会员|白鹭书店"),
+    ],
+)
+def test_what_a_small_model_files_wrongly_is_filed_where_it_belongs(
+    line: str, text: str, language: str, kept: str
+) -> None:
+    assert judged(line, words(text, language)) == [kept]
+
+
+@pytest.mark.parametrize(
+    ("line", "text", "language"),
+    [
+        ("device(me, ladder) = metal one", "I went up, the ladder is the metal one", "en"),
+        ("routine(me, tram) = late", "I am on the tram, late", "en"),
+        ("routine(me, 登机口) = 九号", "我在登机口九号", "zh"),
+        ("routine(me, 以后) = 不是", "我以后不是那样", "zh"),
+        ("wish(me) = 蹦极", "我下次想试蹦极", "zh"),
+        ("job(me) = 船长", "角色扮演，我是船长", "zh"),
+    ],
+)
+def test_the_moment_a_play_and_things_of_nobody_are_no_facts(line: str, text: str, language: str) -> None:
+    assert refusal(line, words(text, language))
+    assert judged(line, words(text, language)) == []
