@@ -6,6 +6,7 @@ It owns the native libraries for that; knows no queue, no retry, no file but tho
 from __future__ import annotations
 
 import base64
+from array import array
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -67,10 +68,11 @@ class Worker(Server):
         if len(self._records) > _FILES:
             del self._records[next(iter(self._records))]
         try:
-            found = records.nearest(self._asked(message["query"]), limit=message["limit"], among=message["among"])
+            among = array("I", base64.b64decode(message["among"]))
+            found = records.nearest(self._asked(message["query"]), limit=message["limit"], among=among)
         except OSError as error:
             raise EngineError("engine.disk_read", problem=error.strerror or str(error)) from error
-        return {"legs": [{"name": name, **leg} for name, leg in zip(LEGS, found, strict=True)]}
+        return {"legs": [{"name": name, **_told(leg)} for name, leg in zip(LEGS, found, strict=True)]}
 
     def _asked(self, query: str) -> list[Floats | None]:
         """The question's vectors; those of the last one are kept, since it is asked of several files."""
@@ -83,6 +85,11 @@ class Worker(Server):
 
     def _stats(self, _number: int, _message: frames.Message) -> dict[str, Any]:
         return {"models": list(self._encoders), "rss": resident()}
+
+
+def _told(leg: dict[str, Any]) -> dict[str, Any]:
+    """With the scores of the slots that were asked about as bytes: there may be thousands."""
+    return {**leg, "among": base64.b64encode(leg["among"].tobytes()).decode()} if leg["count"] else leg
 
 
 def main() -> None:

@@ -11,6 +11,7 @@ import base64
 import contextlib
 import hashlib
 import logging
+from array import array
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from assistant.engine.process import WorkerProcess
 from assistant.errors import Cancelled, EngineError, ModelMissing, WorkerDied
 from assistant.paths import Paths
 from assistant.sandbox.machine import fence
-from assistant.vectors import LEGS, RECORD, Nearest
+from assistant.vectors import LEGS, RECORD, Leg, Nearest
 
 log = logging.getLogger(__name__)
 
@@ -118,10 +119,11 @@ class Embeddings:
         if not file.is_file() or not query.strip():
             return Nearest()
         file = file.absolute()
+        slots = base64.b64encode(array("I", among).tobytes()).decode()
         answer = await self._ask(
-            "nearest", folder=file.parent, file=str(file), query=_cut(query), limit=limit, among=list(among)
+            "nearest", folder=file.parent, file=str(file), query=_cut(query), limit=limit, among=slots
         )
-        return Nearest.model_validate({"legs": answer["legs"]})
+        return Nearest(legs=tuple(_leg(leg, among) for leg in answer["legs"]))
 
     async def stats(self) -> dict[str, Any]:
         """The worker's figures: models, rss (bytes); empty where none runs."""
@@ -298,3 +300,10 @@ def _parts(texts: Sequence[str]) -> Iterator[list[str]]:
         part.append(text)
     if part:
         yield part
+
+
+def _leg(told: Mapping[str, Any], among: Sequence[int]) -> Leg:
+    """What one model finds; NaN (not equal to itself) marks an empty slot."""
+    scores = array("f", base64.b64decode(told.get("among", "")))
+    known = {slot: score for slot, score in zip(among, scores, strict=False) if score == score}
+    return Leg.model_validate({**told, "among": known})

@@ -9,6 +9,7 @@ from __future__ import annotations
 import mmap
 import os
 import struct
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ _SHARE = 12
 """Measured for vectors without any structure, the hardest to sort out; those of texts need far fewer."""
 _SAMPLE = 2000
 _BLOCK = 16384
+_TICK_NS = 1_000_000_000
 _MAPPED = 32 << 20
 """Of a longer file no page stays counted as this process's memory between searches."""
 _WORDS = DIMENSIONS // 64
@@ -64,12 +66,16 @@ class Records:
     def __init__(self, file: Path) -> None:
         self._file = file
         self._seen: tuple[int, int, int] = (0, 0, 0)
+        self._written = 0
         self._mapped: mmap.mmap | None = None
         self._rows: Bytes = np.zeros((0, RECORD), np.uint8)
         self._legs = [_LegIndex(place) for place in range(len(LEGS))]
 
     def nearest(self, query: Sequence[Floats | None], *, limit: int, among: Sequence[int] = ()) -> list[dict[str, Any]]:
-        """What each `vectors.Leg` holds, given the query's vectors by the models. Raises OSError."""
+        """What each `vectors.Leg` holds, given the query's vectors by the models. Raises OSError.
+
+        The scores of the slots in `among` are an array in their order, NaN for an empty slot.
+        """
         self._look()
         found = [
             leg.nearest(vector, limit=limit, among=among)
@@ -82,12 +88,16 @@ class Records:
         return found
 
     def _look(self) -> None:
-        """Map the file as long as it is now. Raises OSError."""
+        """Map the file as long as it is now, and see what changed in it. Raises OSError."""
         descriptor = os.open(self._file, os.O_RDONLY | os.O_CLOEXEC)
         try:
             status = os.fstat(descriptor)
             count = status.st_size // RECORD
-            seen = (status.st_dev, status.st_ino, count)
+            seen, written = (status.st_dev, status.st_ino, count), status.st_mtime_ns
+            if seen == self._seen and written == self._written:
+                return
+            # A file that was written just now may be written once more at the same tick of the clock.
+            self._written = written if time.time_ns() - written > _TICK_NS else 0
             if seen != self._seen:
                 if seen[:2] != self._seen[:2] or count < self._seen[2]:
                     self._legs = [_LegIndex(place) for place in range(len(LEGS))]
@@ -154,7 +164,7 @@ class _LegIndex:
             "mean": float(sampled.mean()),
             "deviation": float(sampled.std()),
             "best": self._hits(slots[order], scores[order], query),
-            "among": self._told(np.array(among, np.int64), query),
+            "among": self._asked(np.array(among, np.int64), query),
         }
 
     def _hits(self, slots: Slots, scores: Floats, query: Floats) -> list[dict[str, Any]]:
@@ -163,6 +173,14 @@ class _LegIndex:
             {"slot": slot, "score": score, "before": beside.get(slot - 1), "after": beside.get(slot + 1)}
             for slot, score in zip(slots.tolist(), scores.tolist(), strict=True)
         ]
+
+    def _asked(self, slots: Slots, query: Floats) -> Floats:
+        """The cosine of each slot, in their order; NaN for an empty one."""
+        found = np.full(len(slots), np.nan, np.float32)
+        there = (slots >= 0) & (slots < len(self._steps))
+        there[there] = self._steps[slots[there]] != 0
+        found[there] = self._scores(slots[there], query)
+        return found
 
     def _told(self, slots: Slots, query: Floats) -> dict[int, float]:
         slots = np.unique(slots[(slots >= 0) & (slots < len(self._steps))])
