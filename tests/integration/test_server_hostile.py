@@ -223,6 +223,12 @@ def test_no_path_of_the_api_changes_settings_or_skills(daemon: Daemon, world: Wo
             "/v1/profile/facts/{id}/forget",
             "/v1/profile/facts/{id}/pin",
             "/v1/profile/habits/{id}/forget",
+            "/v1/profile/facts/{id}/edit",
+            "/v1/profile/export",
+            "/v1/profile/import",
+            "/v1/profile/never",
+            "/v1/profile/pause",
+            "/v1/profile/resume",
             "/v1/profile/tidy",
             "/v1/profile/undo",
         }
