@@ -10,7 +10,7 @@ from typing import NamedTuple
 from assistant.knowledge import Evidence, Source
 from assistant.memory.concepts import concepts
 from assistant.memory.vectors import VectorFiles, family
-from assistant.store import Database
+from assistant.store import Database, in_parts
 from assistant.store.index import segment
 
 _TERMS = 24
@@ -126,11 +126,8 @@ class EvidenceBook:
 
     def _picked(self, columns: str, numbers: Iterable[int]) -> list[sqlite3.Row]:
         """Rows of these numbers."""
-        wanted = sorted(numbers)
         found: list[sqlite3.Row] = []
-        for start in range(0, len(wanted), 500):
-            some = wanted[start : start + 500]
-            marks = ",".join("?" * len(some))
+        for some, marks in in_parts(sorted(numbers)):
             found += self._db.conn.execute(f"SELECT {columns} FROM evidence WHERE id IN ({marks})", some).fetchall()
         return found
 

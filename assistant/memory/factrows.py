@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from assistant.knowledge import Fact, Statement
 from assistant.memory.evidence import utc
 from assistant.memory.kinds import Kinds
-from assistant.store import Database
+from assistant.store import Database, in_parts
 from assistant.store.index import fold
 
 CURRENT = "superseded_by IS NULL AND valid_to IS NULL"
@@ -63,24 +63,20 @@ class FactRows:
 
     def read_in(self, numbers: Iterable[int]) -> dict[int, tuple[Fact, ...]]:
         """Evidence → the facts that were read in it."""
-        wanted = list(numbers)
         found: dict[int, list[Fact]] = {}
-        marks = ",".join("?" * len(wanted))
-        for row in self._db.conn.execute(
-            f"SELECT l.evidence AS number, f.* , {_EVIDENCES} FROM fact_evidence l JOIN facts f ON f.id = l.fact"
-            f" WHERE l.evidence IN ({marks})",
-            wanted,
-        ):
-            found.setdefault(row["number"], []).append(self._fact(row))
+        for some, marks in in_parts(numbers):
+            for row in self._db.conn.execute(
+                f"SELECT l.evidence AS number, f.* , {_EVIDENCES} FROM fact_evidence l JOIN facts f ON f.id = l.fact"
+                f" WHERE l.evidence IN ({marks})",
+                some,
+            ):
+                found.setdefault(row["number"], []).append(self._fact(row))
         return {number: tuple(facts) for number, facts in found.items()}
 
     def stated_in(self, numbers: Iterable[int]) -> dict[int, list[tuple[str, bool]]]:
         """Evidence → the predicates of the facts that were read in it, and whether they hold now."""
-        wanted = list(numbers)
         found: dict[int, list[tuple[str, bool]]] = {}
-        for start in range(0, len(wanted), 500):
-            some = wanted[start : start + 500]
-            marks = ",".join("?" * len(some))
+        for some, marks in in_parts(numbers):
             for row in self._db.conn.execute(
                 f"SELECT l.evidence, f.predicate, {CURRENT}"
                 f" FROM fact_evidence l JOIN facts f ON f.id = l.fact WHERE l.evidence IN ({marks})",

@@ -192,17 +192,17 @@ def _folded(said: Statement, known: Sequence[Fact]) -> Statement:
     """The statement, in the words of what is known already where it says the same (novelty)."""
     kind = kinds().predicates[said.predicate].kind
     for fact in known:
-        if fact.kind == kind and plain(fact.subject) == plain(said.subject) and near(fact.value, said.value):
+        if fact.kind == kind and plain(fact.subject) == plain(said.subject) and says_same(fact.value, said.value):
             same = {"predicate": fact.predicate, "subject": fact.subject, "topic": fact.topic, "value": fact.value}
             return said.model_copy(update=same)
     return said
 
 
 def _same(one: Statement, other: Statement) -> bool:
-    return near(one.value, other.value) and (one.subject == other.subject or one.predicate == other.predicate)
+    return says_same(one.value, other.value) and (one.subject == other.subject or one.predicate == other.predicate)
 
 
-def near(one: str, other: str) -> bool:
+def says_same(one: str, other: str) -> bool:
     """Whether two values say the same: alike, or one the longer form of the other, with the same numbers."""
     first, second = plain(one), plain(other)
     if first == second:

@@ -24,7 +24,6 @@ from assistant.memory.taking import Taking
 from assistant.ports import Clock
 from assistant.store import Database, transaction
 
-_AT_ONCE = 500
 _LARGEST = 256_000_000
 """Bytes of an import: ten times what a talkative user says in a life."""
 
@@ -145,12 +144,8 @@ class Hands:
         """The words that an import brought go with it, but for those that state what is known. In a transaction."""
         rows = self._db.conn.execute("SELECT evidence FROM profile_imports WHERE batch = ?", (batch,)).fetchall()
         numbers = [int(row["evidence"]) for row in rows]
-        idle = []
-        for start in range(0, len(numbers), _AT_ONCE):
-            some = numbers[start : start + _AT_ONCE]
-            stating = self._facts.read_in(some)
-            idle += [number for number in some if number not in stating]
-        self._evidence.delete(idle)
+        stating = self._facts.read_in(numbers)
+        self._evidence.delete(number for number in numbers if number not in stating)
         self._db.conn.execute("DELETE FROM subject_names WHERE subject NOT IN (SELECT subject FROM facts)")
 
     def _take_json(self, text: str, batch: str) -> Taken:

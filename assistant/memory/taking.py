@@ -15,12 +15,9 @@ from typing import Any
 from assistant.knowledge import Fact, Taken, What
 from assistant.memory.document import Document, Entry, Known
 from assistant.memory.evidence import EvidenceBook, utc
-from assistant.memory.facts import FactBook
+from assistant.memory.facts import AGAIN, FactBook
 from assistant.memory.kinds import Kinds
 from assistant.store import Database
-
-_AGAIN = 0.5
-"""As in `facts`: of what is missing to certainty, so much comes with what states it besides."""
 
 
 class Taking:
@@ -143,7 +140,7 @@ class Taking:
             surer = max(same.confidence, one.confidence)
             self._facts.write(
                 same.id,
-                confidence=surer + (1 - surer) * _AGAIN,
+                confidence=surer + (1 - surer) * AGAIN,
                 observed_at=utc(max(one.observed_at, same.observed_at)),
                 last_confirmed_at=utc(max(one.last_confirmed_at, same.last_confirmed_at)),
                 valid_from=utc(min(one.valid_from, same.valid_from)),

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,23 +16,10 @@ from assistant.memory.keeper import KeptProfile
 from assistant.models import Turn
 from assistant.skillkit.context import Calm
 from assistant.store import open_database
-from assistant.vectors import Nearest
+from tests.support.profiles import NoEmbedder
 
 SAID = "my desk by the river is where I am so into chess"
 READ = "likes(me) = chess"
-
-
-class _NoSentences:
-    """`ports.Embedder` without a model."""
-
-    ready = False
-    version = ""
-
-    async def embed(self, texts: Sequence[str]) -> Sequence[bytes]:
-        raise AssertionError(texts)
-
-    async def nearest(self, file: Path, query: str, *, limit: int, among: Sequence[int] = ()) -> Nearest:
-        raise AssertionError(query)
 
 
 def main() -> None:
@@ -42,7 +28,7 @@ def main() -> None:
     clock = FrozenClock(datetime(2026, 3, 1, 9, tzinfo=UTC))
     db = open_database(folder / "assistant.db")
     model = ScriptedModel(lambda _: READ)
-    profile = KeptProfile(db, clock, folder / "profile", _NoSentences(), Calm(), model=model)
+    profile = KeptProfile(db, clock, folder / "profile", NoEmbedder(), Calm(), model=model)
     profile.heard(Turn(id="1", text=SAID, session="edge"), "en")
     asyncio.run(profile.settle())
 

@@ -14,7 +14,7 @@ from typing import Any
 from assistant.concealed import redact
 from assistant.conversation.language import detect
 from assistant.knowledge import Fact
-from assistant.memory.gates import near
+from assistant.memory.gates import says_same
 from assistant.models import Turn
 from assistant.store.index import fold
 from bench.memory.extracting import is_meant, lines
@@ -91,5 +91,5 @@ def _replay(home: Home, event: Event) -> None:
 def _doubled(facts: Sequence[Fact]) -> Iterator[str]:
     """Facts that say what an earlier one says."""
     for one, other in combinations(facts, 2):
-        if fold(one.subject) == fold(other.subject) and one.kind == other.kind and near(one.value, other.value):
+        if fold(one.subject) == fold(other.subject) and one.kind == other.kind and says_same(one.value, other.value):
             yield other.id

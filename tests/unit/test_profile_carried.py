@@ -21,28 +21,16 @@ from assistant.memory.kinds import kinds
 from assistant.memory.readable import read, written
 from assistant.skillkit.context import Calm
 from assistant.store import open_database
+from tests.support.profiles import NoEmbedder
 
 START = datetime(2026, 1, 1, 9, tzinfo=UTC)
-
-
-class NoModels:
-    """An embedder without models."""
-
-    ready = False
-    version = "none"
-
-    async def embed(self, texts: Any) -> Any:
-        raise AssertionError
-
-    async def nearest(self, *_: Any, **__: Any) -> Any:
-        raise AssertionError
 
 
 def profile(folder: Path, name: str = "a", now: datetime = START, **more: Any) -> KeptProfile:
     """An empty one."""
     base = folder / name
     base.mkdir()
-    return KeptProfile(open_database(":memory:"), FrozenClock(now), base / "profile", NoModels(), Calm(), **more)
+    return KeptProfile(open_database(":memory:"), FrozenClock(now), base / "profile", NoEmbedder(), Calm(), **more)
 
 
 def seen(one: KeptProfile) -> dict[str, Any]:

@@ -141,7 +141,7 @@ def test_what_is_known_is_confirmed_in_the_words_in_which_it_is_known() -> None:
     ],
 )
 def test_near_duplicates(one: str, other: str, same: bool) -> None:
-    assert gates.near(one, other) is same
+    assert gates.says_same(one, other) is same
 
 
 def test_only_whole_lines_of_the_grammar_are_read() -> None:

@@ -15,22 +15,10 @@ from assistant.memory.keeper import KeptProfile
 from assistant.models import Turn
 from assistant.skillkit.context import Calm
 from assistant.store import open_database
+from tests.support.profiles import NoEmbedder
 
 START = datetime(2026, 3, 2, 9, tzinfo=UTC)
 UNREAD = "my desk by the river is where I am so into chess"
-
-
-class NoModels:
-    """An embedder without models."""
-
-    ready = False
-    version = "none"
-
-    async def embed(self, texts: Any) -> Any:
-        raise AssertionError
-
-    async def nearest(self, *_: Any, **__: Any) -> Any:
-        raise AssertionError
 
 
 class Record:
@@ -50,7 +38,7 @@ class Record:
 
 def made(folder: Path, **more: Any) -> tuple[KeptProfile, FrozenClock]:
     clock = FrozenClock(START)
-    return KeptProfile(open_database(":memory:"), clock, folder, NoModels(), Calm(), **more), clock
+    return KeptProfile(open_database(":memory:"), clock, folder, NoEmbedder(), Calm(), **more), clock
 
 
 def column(profile: KeptProfile, query: str) -> list[str]:
